@@ -1,0 +1,89 @@
+"""Progress of long steps: a bar in a terminal, plain lines elsewhere, silence in tests.
+
+Long functions take `progress: Progress = SILENT` and report with
+
+    with progress("Reading patients", total) as step:
+        step.advance(n)
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+from tqdm import tqdm
+
+
+class Step(Protocol):
+    """One long step that is under way."""
+
+    def advance(self, count: int = 1) -> None:
+        """Say that `count` more units are done."""
+
+
+class Progress(Protocol):
+    """Opens a step with a title and, where known, the number of units it will take."""
+
+    def __call__(self, title: str, total: int | None = None) -> AbstractContextManager[Step]: ...
+
+
+class _Silent:
+    def advance(self, count: int = 1) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def SILENT(title: str, total: int | None = None) -> Iterator[Step]:  # noqa: N802, ARG001
+    """Report nothing."""
+    yield _Silent()
+
+
+class _Line:
+    """Counts units and prints one line at most every `interval` seconds."""
+
+    def __init__(self, title: str, total: int | None, interval: float) -> None:
+        self.title, self.total, self.interval = title, total, interval
+        self.done = 0
+        self.started = self.printed = time.monotonic()
+
+    def advance(self, count: int = 1) -> None:
+        self.done += count
+        now = time.monotonic()
+        if now - self.printed >= self.interval:
+            self.printed = now
+            print(self._text(now), flush=True)
+
+    def _text(self, now: float) -> str:
+        if not self.total:
+            return f"{self.title}: {self.done:,}"
+        left = (now - self.started) / max(self.done, 1) * max(self.total - self.done, 0)
+        return f"{self.title}: {self.done:,} of {self.total:,}, about {left:,.0f} s left"
+
+
+@contextmanager
+def lines(title: str, total: int | None = None, *, interval: float = 5.0) -> Iterator[Step]:
+    """Report as plain text, one line every few seconds: fit for logs and unattended notebooks."""
+    yield _Line(title, total, interval)
+
+
+class _Bar:
+    def __init__(self, bar: tqdm[Any]) -> None:
+        self._bar = bar
+
+    def advance(self, count: int = 1) -> None:
+        self._bar.update(count)
+
+
+@contextmanager
+def bars(title: str, total: int | None = None) -> Iterator[Step]:
+    """Report as a progress bar with the time left, on standard error."""
+    with tqdm(desc=title, total=total, unit="", leave=False, file=sys.stderr) as bar:
+        yield _Bar(bar)
+
+
+def for_terminal() -> Callable[..., AbstractContextManager[Step]]:
+    """Return bars where a person watches, plain lines otherwise."""
+    return bars if sys.stderr.isatty() else lines
