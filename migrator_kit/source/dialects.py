@@ -1,0 +1,112 @@
+"""What differs between database servers: drivers, read-only sessions, types.
+
+Dates and times are read as text in ISO form on every server, as in SQLite and CSV: `0000-00-00`,
+`infinity` and other dirt arrive unchanged, and one parser serves all sources.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Column, Integer, Text, cast, types
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.sql.elements import ColumnElement
+
+DRIVERS = {
+    "postgresql": ("psycopg[binary]", "postgresql+psycopg://user:password@host/database"),
+    "mysql": ("PyMySQL", "mysql+pymysql://user:password@host/database"),
+    "mariadb": ("PyMySQL", "mariadb+pymysql://user:password@host/database"),
+    "mssql": ("pyodbc", "mssql+pyodbc://user:password@host/database?driver=ODBC+Driver+18+for+SQL+Server"),
+    "oracle": ("oracledb", "oracle+oracledb://user:password@host/?service_name=name"),
+    "access": ("sqlalchemy-access", "access+pyodbc://@dsn"),
+    "firebird": ("sqlalchemy-firebird", "firebird+firebird://user:password@host/path"),
+}  # fmt: skip
+"""Package to install and form of the URL, by dialect."""
+
+
+def completed(url: URL) -> URL:
+    """Return a URL with the driver this package is tested with, where none is named."""
+    default = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql"}
+    driver = default.get(url.drivername)
+    return url.set(drivername=f"{url.drivername}+{driver}") if driver else url
+
+
+def session_statements(dialect: str) -> tuple[str, ...]:
+    """Return what makes a fresh session read-only, steady and in UTC."""
+    if dialect == "postgresql":
+        return (
+            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY, ISOLATION LEVEL REPEATABLE READ",
+            "SET TIME ZONE 'UTC'",
+            "SET DATESTYLE = 'ISO, YMD'",
+            "SET synchronize_seqscans = off",
+        )
+    if dialect in ("mysql", "mariadb"):
+        return (
+            "SET SESSION TRANSACTION READ ONLY",
+            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+            "SET time_zone = '+00:00'",
+        )
+    if dialect == "oracle":
+        return ("ALTER SESSION SET TIME_ZONE = 'UTC'", "SET TRANSACTION READ ONLY")
+    return ()
+
+
+def arrow_type(column: Column[Any]) -> pa.DataType | None:
+    """Return the Arrow type of a column that keeps its values; None for what is read as text."""
+    kind = column.type
+    match kind:
+        case types.Boolean():
+            return pa.bool_()
+        case mysql.BIT():
+            return pa.int64()
+        case mysql.YEAR() | types.Enum():
+            return None
+        case types.Integer():
+            return pa.uint64() if getattr(kind, "unsigned", False) else pa.int64()
+        case types.Float():
+            return pa.float64()
+        case types.Numeric() if kind.precision and kind.precision <= 38:
+            return pa.decimal128(kind.precision, kind.scale or 0)
+        case types.Numeric():
+            return pa.float64()
+        case types.LargeBinary() | types.BINARY() | types.VARBINARY():
+            return pa.binary()
+        case types.String():
+            return pa.string()
+        case _:
+            return None
+
+
+def selected(column: Column[Any]) -> ColumnElement[Any]:
+    """Return a column as it is read: what has no plain type in Arrow is cast to text."""
+    if isinstance(column.type, mysql.BIT):
+        return cast(column, Integer).label(column.name)
+    if arrow_type(column) is not None:
+        return column
+    return cast(column, Text).label(column.name)
+
+
+def without_credentials(url: URL) -> str:
+    """Return where a database is, without user, password or options."""
+    port = f":{url.port}" if url.port else ""
+    return f"{url.get_backend_name()}://{url.host or ''}{port}/{url.database or ''}"
+
+
+def reason_without_credentials(error: BaseException, url: URL) -> str:
+    """Return the first line of a driver's message with every part of the credentials removed."""
+    text = str(getattr(error, "orig", None) or error).strip().splitlines()
+    line = text[0] if text else type(error).__name__
+    secrets = [url.password, url.username]
+    for value in url.query.values():
+        secrets += [value] if isinstance(value, str) else list(value)
+    for secret in sorted(filter(None, map(str, filter(None, secrets))), key=len, reverse=True):
+        line = line.replace(secret, "***")
+    return line
+
+
+def begin_snapshot(connection: Connection) -> None:
+    """Start the one transaction that all tables are read in."""
+    if connection.dialect.name in ("mysql", "mariadb"):
+        connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")

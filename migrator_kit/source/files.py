@@ -1,0 +1,307 @@
+"""A folder, a zip archive or a single file of delimited text (CSV, TSV, odd delimiters).
+
+Every column is text: nothing is guessed, so no leading zero, no odd date and no code is lost. An
+empty cell is null. Encoding and layout are found from the files and named in the manifest.
+"""
+
+from __future__ import annotations
+
+import codecs
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from migrator_kit.errors import SourceError
+from migrator_kit.source import faults
+from migrator_kit.source.delimiter import Layout, find_layout
+from migrator_kit.source.encoding import Survey, survey
+from migrator_kit.source.faults import TextFile
+from migrator_kit.source.model import Closing, SourceTable, distinct_names
+from migrator_kit.source.parts import in_parts
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
+_SAMPLE_CHARACTERS = 256 * 1024
+_LARGEST_ROW = 16 * 2**20
+_TOLERATED = 3
+
+
+@dataclass(slots=True)
+class _Opened:
+    """What was found out about a text file before its rows are read."""
+
+    file: TextFile
+    survey: Survey
+    layout: Layout
+    header: list[str]
+    header_lines: int
+    columns: list[str]
+    holds_rows: bool
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def reading(self) -> dict[str, str]:
+        """How the file is read, for the manifest."""
+        said = {
+            "file": self.file.name,
+            "encoding": self.survey.encoding + ("" if self.survey.certain else " (guessed)"),
+            "delimiter": self.layout.delimiter_name,
+            "quote": self.layout.quote or "none",
+        }
+        renamed = [
+            f"{old.strip() or '(no name)'} is {new}"
+            for old, new in zip(self.header, self.columns, strict=True)
+            if old.strip() != new
+        ]
+        return said | ({"renamed columns": ", ".join(renamed)} if renamed else {})
+
+
+class TextSource(Closing):
+    """Delimited texts, one table each. Raises SourceError naming file and line."""
+
+    kind = "text files"
+
+    def __init__(
+        self,
+        files: Iterable[TextFile],
+        location: str,
+        *,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        archive: zipfile.ZipFile | None = None,
+    ) -> None:
+        self.location = location
+        self._files = _by_table(files)
+        self._encoding, self._delimiter = encoding, delimiter
+        self._opened: dict[str, _Opened] = {}
+        self._archive = archive
+
+    def describe(self) -> tuple[SourceTable, ...]:
+        """Return one table for each file, by name. Raises SourceError where there are none."""
+        found = {name: self._look(file) for name, file in self._files.items()}
+        tables = tuple(
+            SourceTable(name, dict.fromkeys(opened.columns, "text"), reading=opened.reading())
+            for name, opened in found.items()
+            if opened is not None
+        )
+        if not tables:
+            raise SourceError(
+                f"{self.location} holds no table: no file ends in {', '.join(SUFFIXES)} and has "
+                "a header line.",
+                hint="Export each table as CSV with its column names in the first line.",
+            )
+        return tables
+
+    def read(self, table: str, part_rows: int) -> Iterator[pa.Table]:
+        """Yield the rows of a file in parts of text columns. Raises SourceError by line."""
+        opened = self._known(table)
+        schema = pa.schema([(name, pa.string()) for name in opened.columns])
+        return in_parts(self._batches(opened), part_rows, schema)
+
+    def notes(self, table: str) -> dict[str, str]:
+        """Return what reading the file brought to light."""
+        return self._known(table).notes
+
+    def close(self) -> None:
+        """Let go of the archive."""
+        if self._archive:
+            self._archive.close()
+
+    def _known(self, table: str) -> _Opened:
+        opened = self._look(self._files[table]) if table in self._files else None
+        if opened is None:
+            raise SourceError(
+                f"{self.location} holds no table {table}.",
+                hint=f"Tables found: {', '.join(self._files) or 'none'}",
+            )
+        return opened
+
+    def _look(self, file: TextFile) -> _Opened | None:
+        """Find out how a file is written. None where a `.txt` is no table at all."""
+        if file.table in self._opened:
+            return self._opened[file.table]
+        found = self._survey(file)
+        with file.text(found.encoding) as text:
+            sample = text.read(_SAMPLE_CHARACTERS)
+        cut = len(sample) == _SAMPLE_CHARACTERS
+        layout = find_layout(sample, self._delimiter, cut=cut)
+        if layout is None and file.name.lower().endswith(".txt"):
+            return None
+        layout = layout or Layout(",", '"')
+        reader = layout.records(sample.splitlines(keepends=True))
+        header = next((record for record in reader if record), [])
+        lines, names = reader.line_num, distinct_names(header)
+        opened = _Opened(file, found, layout, header, lines, names, any(reader))
+        self._opened[file.table] = opened
+        return opened
+
+    def _survey(self, file: TextFile) -> Survey:
+        with file.open() as stream:
+            found = survey(stream)
+        if found.size == 0:
+            raise SourceError(
+                f"{file.name} is empty: expected a line with column names.",
+                hint="Export it again, or take it out of the folder.",
+            )
+        return replace(found, encoding=self._encoding, certain=True) if self._encoding else found
+
+    def _batches(self, opened: _Opened) -> Iterator[pa.Table]:
+        """Yield batches of rows. Ragged rows, bad bytes and an open quote are errors by line."""
+        file, encoding = opened.file, opened.survey.encoding
+        ragged = 0
+        if not opened.holds_rows:
+            return
+
+        def count(_: Any) -> str:
+            nonlocal ragged
+            ragged += 1
+            return "skip" if ragged <= _TOLERATED else "error"
+
+        try:
+            with (
+                file.open() as stream,
+                arrow_csv.open_csv(stream, **_options(opened, count)) as rows,
+            ):
+                for batch in rows:
+                    yield pa.Table.from_batches([batch])
+        except pa.ArrowInvalid as error:
+            if ragged <= _TOLERATED:
+                raise _unreadable(opened, str(error)) from None
+        except UnicodeError:
+            raise faults.undecodable_error(file, encoding) from None
+        _refuse_open_quote(opened)
+        if ragged:
+            found = faults.ragged_rows(file, encoding, opened.layout)
+            if not found.is_trailer:
+                raise faults.ragged_error(file, found)
+            opened.notes["trailer lines left out"] = str(len(found.rows))
+
+
+def single_file(path: Path) -> TextFile:
+    """Return one delimited text as a table named like the file."""
+    return TextFile(path.name, path.stem, partial(_open_file, path))
+
+
+def folder_files(folder: Path) -> list[TextFile]:
+    """Return the delimited texts of a folder (not of its sub-folders), by name."""
+    found = sorted(path for path in folder.iterdir() if _is_text(path.name) and path.is_file())
+    return [single_file(path) for path in found]
+
+
+def archive_files(archive: zipfile.ZipFile) -> list[TextFile]:
+    """Return the delimited texts of a zip archive. Raises SourceError where one is encrypted."""
+    files = []
+    for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
+        hidden = "__MACOSX" in entry.filename
+        if entry.is_dir() or hidden or not _is_text(Path(entry.filename).name):
+            continue
+        if entry.flag_bits & 0x1:
+            raise SourceError(
+                f"{entry.filename} in the archive is protected by a password.",
+                hint="Unpack the archive into a folder and give that folder as the source.",
+            )
+        opener = partial(_open_entry, archive, entry)
+        files.append(TextFile(entry.filename, Path(entry.filename).stem, opener))
+    return files
+
+
+def checked_encoding(name: str) -> str:
+    """Return an encoding's name as Python knows it. Raises SourceError for an unknown one."""
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise SourceError(
+            f"{name!r} is no known encoding.",
+            hint="Known ones are for example utf-8, windows-1252, windows-1253, utf-16.",
+        ) from None
+
+
+def _is_text(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+
+
+def _open_file(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise SourceError(f"{path.name} cannot be opened: {error.strerror}.") from None
+
+
+def _open_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
+    return cast(BinaryIO, archive.open(entry))
+
+
+def _by_table(files: Iterable[TextFile]) -> dict[str, TextFile]:
+    tables: dict[str, TextFile] = {}
+    for file in files:
+        other = next((t for t in tables if t.casefold() == file.table.casefold()), None)
+        if other is not None:
+            raise SourceError(
+                f"{tables[other].name} and {file.name} would both be the table {file.table}.",
+                hint="Rename or remove one of them.",
+            )
+        tables[file.table] = file
+    return tables
+
+
+def _options(opened: _Opened, on_ragged: Callable[[Any], str]) -> dict[str, Any]:
+    """Return the reader's options. One thread: the order of rows and errors must not vary."""
+    layout = opened.layout
+    encoding = "utf8" if opened.survey.encoding == "utf-8" else opened.survey.encoding
+    return {
+        "read_options": arrow_csv.ReadOptions(
+            use_threads=False,
+            block_size=_LARGEST_ROW,
+            skip_rows=opened.header_lines,
+            column_names=opened.columns,
+            encoding=encoding,
+        ),
+        "parse_options": arrow_csv.ParseOptions(
+            delimiter=layout.delimiter,
+            quote_char=layout.quote or False,
+            double_quote=layout.escape is None,
+            escape_char=layout.escape or False,
+            newlines_in_values=layout.quote is not None,
+            invalid_row_handler=on_ragged,
+        ),
+        "convert_options": arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(opened.columns, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
+    }
+
+
+def _unreadable(opened: _Opened, reason: str) -> SourceError:
+    """Return the error behind a refusal of the reader, without the row that it quotes."""
+    file, encoding = opened.file, opened.survey.encoding
+    if "UTF8" in reason or "UTF-8" in reason:
+        return faults.undecodable_error(file, encoding)
+    line = faults.open_quote_line(file, encoding, opened.layout)
+    if line is not None:
+        return _open_quote(file, line)
+    return SourceError(
+        f"{file.name} cannot be read as delimited text, or holds a row larger than "
+        f"{_LARGEST_ROW // 2**20} MB.",
+        hint="Open it in an editor and compare its first lines with the column names.",
+    )
+
+
+def _refuse_open_quote(opened: _Opened) -> None:
+    """Refuse a file whose last quote never closes: it would swallow the rows after it."""
+    marks = {'"': opened.survey.quotes, "'": opened.survey.apostrophes}
+    if marks.get(opened.layout.quote or "", 0) % 2 == 1:
+        line = faults.open_quote_line(opened.file, opened.survey.encoding, opened.layout)
+        if line is not None:
+            raise _open_quote(opened.file, line)
+
+
+def _open_quote(file: TextFile, line: int) -> SourceError:
+    return SourceError(
+        f"{file.name}, line {line}: a quoted value begins here and has no end.",
+        hint="Close the quote in the export: the rows after it would be lost.",
+    )

@@ -1,0 +1,208 @@
+"""A database server as a source, by SQLAlchemy URL: read-only, one transaction, server cursors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import MetaData, Table, create_engine, event, inspect, select
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
+
+from migrator_kit.errors import SourceError
+from migrator_kit.source import dialects
+from migrator_kit.source.model import Closing, ForeignKey, SourceTable, distinct_names
+from migrator_kit.source.parts import chunks, in_parts, worked_ahead
+
+_WRITES = re.compile(
+    r"^\W*(insert|update|delete|merge|replace|create|drop|alter|truncate|grant|revoke|exec|call)\b",
+    re.IGNORECASE,
+)
+
+
+class SqlSource(Closing):
+    """Tables of a database server's default schema. Raises SourceError without credentials."""
+
+    def __init__(self, address: str) -> None:
+        self._url = _parsed(address)
+        self.location = dialects.without_credentials(self._url)
+        self.kind = self._url.get_backend_name()
+        self._engine = _engine(self._url)
+        self._connection = self._connect()
+        self._metadata = MetaData()
+        self._tables: dict[str, SourceTable] | None = None
+
+    def describe(self) -> tuple[SourceTable, ...]:
+        """Return the tables by name. Raises SourceError where the database holds none."""
+        if self._tables is None:
+            with _no_leak(self._url, "its tables cannot be listed"):
+                names = sorted(inspect(self._connection).get_table_names())
+                self._tables = {name: self._table(name) for name in names}
+        if not self._tables:
+            raise SourceError(
+                f"{self.location} has no tables in its default schema.",
+                hint="Check the database's name, and that the user may see its tables.",
+            )
+        return tuple(self._tables.values())
+
+    def read(self, table: str, part_rows: int) -> Iterator[pa.Table]:
+        """Yield the rows of a table in parts, by its primary key where it has one."""
+        known = {found.name for found in self.describe()}
+        if table not in known:
+            raise SourceError(
+                f"{self.location} has no table {table}.",
+                hint=f"Tables found: {', '.join(sorted(known))}",
+            )
+        reflected = self._metadata.tables[table]
+        fields = [dialects.arrow_type(column) or pa.string() for column in reflected.columns]
+        names = distinct_names(column.name for column in reflected.columns)
+        schema = pa.schema(list(zip(names, fields, strict=True)))
+        return in_parts(self._batches(reflected, schema), part_rows, schema)
+
+    def notes(self, table: str) -> dict[str, str]:  # noqa: ARG002
+        """Return nothing: a server says how its text is encoded."""
+        return {}
+
+    def close(self) -> None:
+        """Give up the transaction and the connection."""
+        self._connection.rollback()
+        self._connection.close()
+        self._engine.dispose()
+
+    def _connect(self) -> Connection:
+        with _no_leak(self._url, "no connection"):
+            connection = self._engine.connect()
+            dialects.begin_snapshot(connection)
+        return connection
+
+    def _table(self, name: str) -> SourceTable:
+        reflected = Table(name, self._metadata, autoload_with=self._connection, resolve_fks=False)
+        names = distinct_names(column.name for column in reflected.columns)
+        declared = [str(column.type.compile(self._engine.dialect)) for column in reflected.columns]
+        return SourceTable(
+            name=name,
+            columns=dict(zip(names, declared, strict=True)),
+            primary_key=tuple(column.name for column in reflected.primary_key),
+            foreign_keys=tuple(_foreign_keys(self._connection, name)),
+        )
+
+    def _batches(self, table: Table, schema: pa.Schema) -> Iterator[pa.Table]:
+        wanted = select(*(dialects.selected(column) for column in table.columns))
+        wanted = wanted.order_by(*table.primary_key)
+
+        def build(rows: list[tuple[Any, ...]]) -> pa.Table:
+            columns = zip(*rows, strict=True)
+            arrays = [
+                _array(v, field, table.name) for v, field in zip(columns, schema, strict=True)
+            ]
+            return pa.table(arrays, schema=schema)
+
+        with _no_leak(self._url, f"table {table.name} cannot be read"):
+            result = self._connection.execute(
+                wanted, execution_options={"stream_results": True, "max_row_buffer": 1_000}
+            )
+
+            def fetch(count: int) -> list[tuple[Any, ...]]:
+                return [tuple(row) for row in result.fetchmany(count)]
+
+            yield from worked_ahead(chunks(fetch, _size_of), build)
+            result.close()
+
+
+class _no_leak:  # noqa: N801
+    """Turns a driver's error into a SourceError that holds no credentials and no values."""
+
+    def __init__(self, url: URL, what: str) -> None:
+        self._url, self._what = url, what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, SQLAlchemyError | OSError):
+            place = dialects.without_credentials(self._url)
+            reason = dialects.reason_without_credentials(error, self._url)
+            raise SourceError(
+                f"{place}: {self._what} ({reason}).",
+                hint="Check host, port, database name, user and password of the source's URL.",
+            ) from None
+
+
+def _parsed(address: str) -> URL:
+    try:
+        return dialects.completed(make_url(address))
+    except (ArgumentError, ValueError):
+        raise SourceError(
+            "The source's URL cannot be understood.",
+            hint=f"Expected for example {dialects.DRIVERS['postgresql'][1]}, a path to a SQLite "
+            "file, or a folder of CSV files.",
+        ) from None
+
+
+def _engine(url: URL) -> Engine:
+    """Return an engine whose sessions cannot write. Raises SourceError naming a missing driver."""
+    dialect = url.get_backend_name()
+    package, form = dialects.DRIVERS.get(dialect, (None, None))
+    try:
+        engine = create_engine(url)
+    except (NoSuchModuleError, ModuleNotFoundError, ImportError):
+        known = ", ".join(sorted([*dialects.DRIVERS, "sqlite"]))
+        hint = f"Install it with: pip install '{package}' (URL: {form})" if package else None
+        raise SourceError(
+            f"There is no driver for {url.drivername} databases here.",
+            hint=hint or f"Known kinds of database: {known}",
+        ) from None
+    statements = dialects.session_statements(dialect)
+
+    @event.listens_for(engine, "connect")
+    def make_read_only(connection: Any, _: Any) -> None:
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+        connection.commit()
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def refuse_writes(*arguments: Any) -> None:
+        if _WRITES.match(arguments[2]):
+            raise SourceError("A source is read-only: the statement was not sent.")
+
+    return engine
+
+
+def _foreign_keys(connection: Connection, table: str) -> Iterator[ForeignKey]:
+    for key in inspect(connection).get_foreign_keys(table):
+        yield ForeignKey(
+            tuple(key["constrained_columns"]),
+            key["referred_table"],
+            tuple(key["referred_columns"]),
+        )
+
+
+def _array(values: tuple[Any, ...], field: pa.Field, table: str) -> pa.Array:
+    """Return a column of driver values. Raises SourceError where its declared type is broken."""
+    if field.type == pa.string():
+        texts = [v if v is None or isinstance(v, str) else _text(v) for v in values]
+        return pa.array(texts, field.type)
+    try:
+        if field.type == pa.float64():
+            return pa.array([None if v is None else float(v) for v in values], field.type)
+        return pa.array(values, field.type)
+    except (pa.ArrowException, TypeError, ValueError):
+        raise SourceError(
+            f"Table {table}, column {field.name}: a value does not fit the declared type.",
+            hint="Correct the value in the source, or read the table from a CSV export.",
+        ) from None
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _size_of(rows: list[tuple[Any, ...]]) -> int:
+    return sum(len(v) if isinstance(v, str | bytes) else 8 for row in rows for v in row)
