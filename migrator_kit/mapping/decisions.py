@@ -1,0 +1,227 @@
+"""Decisions: who confirmed which mapping row, and what is still open.
+
+A decision is written into `mapping.yml` itself, comments and order kept, so that the notebook, the
+command line and an editor all leave the same record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel
+from rapidfuzz import process
+
+from migrator_kit.engagement import Engagement, digest_text
+from migrator_kit.errors import GateClosed, ParameterError
+from migrator_kit.mapping.files import load_mapping
+from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectMapping
+from migrator_kit.mapping.transforms.choices import find_entry
+from migrator_kit.privacy import mask
+from migrator_kit.source.snapshot import Snapshot
+from migrator_kit.yamlfile import load_tree, round_trip
+
+OPENS_WITH = "migrator confirm DIR --by NAME --all"
+_NAMED = 8
+"""How many open rows a message names before it counts the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a mapping is decided. Nothing is open where every sequence and frame is empty.
+
+    Frames: open_columns has table, column; open_values has object, field, value, records.
+    """
+
+    rows: int
+    open_rows: tuple[str, ...]
+    changed_rows: tuple[str, ...]
+    columns: int
+    open_columns: pd.DataFrame
+    open_values: pd.DataFrame
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is open."""
+        rows = self.open_rows or self.changed_rows
+        return not (rows or len(self.open_columns) or len(self.open_values))
+
+
+def row_names(mapping: Mapping) -> dict[str, Any]:
+    """Return every row that needs a decision by name: `Object.Field`, or its first column."""
+    rows: dict[str, Any] = {f"{item.object}.{row.target}": row for item in mapping.objects
+                            for row in item.fields}  # fmt: skip
+    return rows | {entry.sources[0]: entry for entry in mapping.not_moved}
+
+
+def pending(mapping: Mapping) -> tuple[str, ...]:
+    """Return the names of the rows that nobody confirmed, rejected ones included."""
+    return tuple(
+        name
+        for name, row in row_names(mapping).items()
+        if row.decision is None or row.decision.state != "confirmed"
+    )
+
+
+def decide(
+    engagement: Engagement,
+    *,
+    by: str,
+    rows: Collection[str] | None = None,
+    state: Literal["confirmed", "rejected"] = "confirmed",
+    note: str = "",
+    when: datetime | None = None,
+) -> tuple[str, ...]:
+    """Write a decision to mapping rows and return their names; without `rows`, to all open ones.
+
+    Raises ParameterError for a row that does not exist, MappingError for a file in disorder.
+    """
+    mapping = load_mapping(engagement)
+    known = row_names(mapping)
+    unknown = [name for name in rows or () if name not in known]
+    if unknown:
+        near = process.extractOne(unknown[0], list(known))
+        raise ParameterError(
+            f"There is no mapping row {unknown[0]!r}.",
+            hint=f"Did you mean {near[0]!r}? Rows are named Object.Field." if near else None,
+        )
+    waiting = {*pending(mapping), *changed_since(mapping)}
+    chosen = set(rows) if rows is not None else waiting
+    instant = (when or datetime.now(UTC)).isoformat(timespec="seconds")
+    tree = load_tree(engagement.mapping_path)
+    for name, node in _nodes(tree):
+        if name in chosen:
+            decision = {"state": state, "by": by, "when": instant}
+            decision |= {"note": note} if note else {}
+            node["decision"] = decision | {"proposal": _answered(known[name])}
+    fresh = engagement.mapping_path.with_suffix(".new")
+    with fresh.open("w", encoding="utf-8") as stream:
+        round_trip().dump(tree, stream)
+    fresh.replace(engagement.mapping_path)
+    return tuple(name for name in known if name in chosen)
+
+
+def _answered(row: BaseModel) -> str:
+    """Return the digest of what a decision is about: the row without the decision."""
+    return digest_text(row.model_dump_json(exclude={"decision"}, exclude_defaults=True))[:16]
+
+
+def _nodes(tree: Any) -> Iterator[tuple[str, Any]]:
+    for item in tree.get("objects", []):
+        for row in item.get("fields", []):
+            yield f"{item['object']}.{row['target']}", row
+    for entry in tree.get("not_moved", []):
+        sources = entry["sources"]
+        yield (sources if isinstance(sources, str) else sources[0]), entry
+
+
+def changed_since(mapping: Mapping) -> tuple[str, ...]:
+    """Return the confirmed rows that were edited after their confirmation."""
+    return tuple(
+        name
+        for name, row in row_names(mapping).items()
+        if row.decision is not None
+        and row.decision.proposal
+        and row.decision.proposal != _answered(row)
+    )
+
+
+def coverage(mapping: Mapping, snapshot: Snapshot) -> Coverage:
+    """Return how much of the mapping, the snapshot's columns and its values is decided."""
+    tables = snapshot.manifest.tables
+    sources = pd.DataFrame(
+        [(table, column) for table, manifest in tables.items() for column in manifest.columns],
+        columns=["table", "column"],
+    )
+    moved = {s.lower() for item in mapping.objects for row in item.fields for s in row.sources}
+    kept = {source.lower() for entry in mapping.not_moved for source in entry.sources}
+    names = (sources["table"] + "." + sources["column"]).str.lower()
+    whole = sources["table"].str.lower() + ".*"
+    decided = names.isin(moved | kept) | whole.isin(kept)
+    return Coverage(
+        rows=len(row_names(mapping)),
+        open_rows=pending(mapping),
+        changed_rows=changed_since(mapping),
+        columns=len(sources),
+        open_columns=sources[~decided].reset_index(drop=True),
+        open_values=_open_values(mapping, snapshot),
+    )
+
+
+def value_counts(mapping: Mapping, snapshot: Snapshot) -> pd.DataFrame:
+    """Return the values of every mapped picklist: object, field, value, becomes, records.
+
+    `becomes` is empty where neither the value map nor `otherwise` decides. Values of patients are
+    masked by the data class of their row.
+    """
+    frames = [pd.DataFrame(columns=["object", "field", "value", "becomes", "records"])]
+    with snapshot.connect() as connection:
+        for item, row in _picklists(mapping):
+            column = row.columns[0]
+            counted = connection.execute(
+                f'SELECT CAST("{column}" AS VARCHAR) AS value, count(*) AS records '
+                f"FROM ({item.select}) WHERE nullif(trim(CAST(\"{column}\" AS VARCHAR)), '') "
+                "IS NOT NULL GROUP BY ALL ORDER BY records DESC, value"
+            ).df()
+            otherwise = _otherwise(row)
+            entries = counted["value"].map(lambda value, row=row: find_entry(value, row.values))
+            targets = entries.map(row.values, na_action="ignore")
+            if otherwise is not None:
+                rule = counted["value"] if otherwise == "keep" else f"{otherwise} (otherwise)"
+                targets = targets.where(targets.notna(), rule)
+            counted["becomes"] = targets
+            counted["value"] = mask(counted["value"], row.data_class)
+            counted.insert(0, "field", row.target)
+            counted.insert(0, "object", str(item.object))
+            frames.append(counted[frames[0].columns])
+    return pd.concat(frames, ignore_index=True)
+
+
+def _open_values(mapping: Mapping, snapshot: Snapshot) -> pd.DataFrame:
+    counts = value_counts(mapping, snapshot)
+    open_values = counts[counts["becomes"].isna()]
+    return open_values.drop(columns="becomes").reset_index(drop=True)
+
+
+def _picklists(mapping: Mapping) -> Iterator[tuple[ObjectMapping, FieldMapping]]:
+    for item in mapping.objects:
+        for row in item.fields:
+            if any(step.name == "picklist" for step in row.transform):
+                yield item, row
+
+
+def _otherwise(row: FieldMapping) -> str | None:
+    steps = [step for step in row.transform if step.name == "picklist"]
+    return steps[0].options.get("otherwise")
+
+
+def require_confirmed(mapping: Mapping, snapshot: Snapshot) -> Coverage:
+    """Return the coverage where everything is decided. Raises GateClosed naming what is open."""
+    state = coverage(mapping, snapshot)
+    if state.complete:
+        return state
+    columns = state.open_columns["table"] + "." + state.open_columns["column"]
+    values = state.open_values["object"] + "." + state.open_values["field"]
+    parts = [
+        _named("mapping rows wait for confirmation", list(state.open_rows)),
+        _named("rows were changed after their confirmation", list(state.changed_rows)),
+        _named("source columns have no disposition", columns.tolist()),
+        _named("picklist values are undecided", values.tolist()),
+    ]
+    undecided = " Give them a row or an entry under not_moved." if len(columns) else ""
+    undecided += " Give them entries under `values`." if len(values) else ""
+    raise GateClosed(
+        "The mapping is not decided: " + "; ".join(p for p in parts if p) + "." + undecided,
+        gate="mapping",
+        opens_with=OPENS_WITH,
+    )
+
+
+def _named(what: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{len(names)} {what} ({', '.join(names[:_NAMED])}{more})"

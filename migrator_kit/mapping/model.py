@@ -1,0 +1,220 @@
+"""`mapping.yml` as a typed model: objects, field mappings, dispositions, decisions.
+
+A mapping says, for every source column, what becomes of it, and who confirmed that. Logical names
+(`Source_System_ID__c`) are the names promised to the client; Zoho's own API name of a created
+field is read back after provisioning (see `load.provision`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from migrator_kit.privacy import DataClass
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ObjectName(StrEnum):
+    """The ten source objects, in the order in which the client reads them."""
+
+    PRACTICE = "Practice"
+    PATIENT = "Patient"
+    INSURANCE = "Insurance"
+    PLAN = "Treatment Plan"
+    PLAN_ID = "Treatment Plan ID"
+    APPOINTMENT = "Appointment"
+    CALL_LOG = "Call Log"
+    NOTE = "Clinical Note"
+    ATTACHMENT = "Attachment"
+    RULE = "Reminder Rule"
+
+
+class Landing(StrEnum):
+    """How an object arrives in Zoho CRM."""
+
+    RECORDS = "records"
+    """One record of a module for each row, found again by its source key field."""
+    NOTES = "notes"
+    """One note on its parent's record, found again by its first line."""
+    FILES = "files"
+    """One attachment on its parent's record, found again by content digest."""
+    FIELDS = "fields"
+    """Values of another object's records (insurance on Contacts, the plan's id on Deals)."""
+    REFERENCE = "reference"
+    """Does not move: exported as a reference for rebuilding it in Zoho."""
+
+
+class Disposition(StrEnum):
+    """What becomes of a source column that no field mapping uses."""
+
+    ARCHIVED = "archived"
+    """Kept in the snapshot, does not move."""
+    DROPPED = "dropped"
+    """Not wanted any more."""
+
+
+class MissingParent(StrEnum):
+    """What happens to a row whose parent does not exist or does not move."""
+
+    EXCLUDE = "exclude"
+    UNLINK = "unlink"
+
+
+class Decision(_Part):
+    """Who decided a mapping row, when, and why. `proposal` is the digest of what was answered."""
+
+    state: Literal["confirmed", "rejected"]
+    by: Annotated[str, Field(min_length=1)]
+    when: datetime
+    note: str = ""
+    proposal: str = ""
+
+
+class NewField(_Part):
+    """A custom field that provisioning creates. Limits: fact sheet 9.3."""
+
+    label: Annotated[str, Field(min_length=1, max_length=25)]
+    data_type: Literal[
+        "text", "textarea", "email", "phone", "picklist", "multiselectpicklist", "date",
+        "datetime", "integer", "bigint", "currency", "double", "percent", "boolean", "website",
+    ]  # fmt: skip
+    length: Annotated[int, Field(ge=1, le=50_000)] | None = None
+    unique: bool = False
+    picklist: tuple[str, ...] = ()
+
+
+class Step(_Part):
+    """One transform with its options, by its name in the registry of `mapping.transforms`."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        """Accept `phone` and `phone: {region: GR}` beside the long form."""
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, dict) and len(value) == 1 and "name" not in value:
+            ((name, options),) = value.items()
+            return {"name": name, "options": options or {}}
+        return value
+
+
+class FieldMapping(_Part):
+    """One target field of an object: where its value comes from and what is done to it."""
+
+    target: Annotated[str, Field(min_length=1)]
+    columns: tuple[str, ...] = ()
+    """Columns of the object's SELECT that feed the field, in the order the first step takes."""
+    sources: tuple[str, ...] = ()
+    """Source columns, as `table.column`, that this row disposes of."""
+    constant: str | bool | int | float | None = None
+    transform: tuple[Step, ...] = ()
+    values: dict[str, str] = {}
+    """Value map of a picklist: source value to target value, empty where nothing shall arrive.
+    Every source value has an entry."""
+    lookup: tuple[ObjectName, ...] = ()
+    """Objects this field points to, one for each of `columns`: the first column that holds the key
+    of a record that moves wins. With several, the column `<target>_object` names which."""
+    on_missing: MissingParent = MissingParent.EXCLUDE
+    required: bool = False
+    custom_column: bool = False
+    """The source column is this practice's own, not part of the program's schema."""
+    create: NewField | None = None
+    data_class: DataClass = DataClass.OPERATIONAL
+    confidence: Annotated[float, Field(ge=0, le=1)] = 1.0
+    reasons: tuple[str, ...] = ()
+    decision: Decision | None = None
+
+    @field_validator("columns", "sources", "lookup", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("transform", mode="before")
+    @classmethod
+    def _one_step(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str | dict) else value
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a person confirmed this row."""
+        return self.decision is not None and self.decision.state == "confirmed"
+
+    @property
+    def picklist(self) -> tuple[str, ...]:
+        """The values that the target picklist must offer, in the order of the value map."""
+        extra = self.create.picklist if self.create else ()
+        return tuple(dict.fromkeys(value for value in (*self.values.values(), *extra) if value))
+
+
+class ObjectMapping(_Part):
+    """One source object: the SELECT that makes its rows, and the fields it fills."""
+
+    object: ObjectName
+    landing: Landing
+    module: str | None = None
+    key: str | None = None
+    """Logical name of the unique field that carries the source key (landing `records`)."""
+    into: ObjectName | None = None
+    """The object whose records carry these values (landing `fields`)."""
+    slots: Annotated[int, Field(ge=1, le=5)] = 1
+    """How many rows one record can carry (landing `fields`): numbered fields _2, _3 and so on."""
+    select: Annotated[str, Field(min_length=1)]
+    """DuckDB SELECT over snapshot tables, one row for each source record: join so that none is
+    lost. Must give a column `source_id`; with landing `fields` also `parent_id`, and with several
+    slots `slot_order`, by which the rows of one record are numbered."""
+    fields: tuple[FieldMapping, ...] = ()
+
+    def field(self, target: str) -> FieldMapping | None:
+        """Return the mapping row of a target field, or None."""
+        return next((row for row in self.fields if row.target == target), None)
+
+
+SourceColumnName = Annotated[str, Field(pattern=r"^[^.]+\.[^.]+$")]
+"""`table.column`, or `table.*` for the columns of a table that nothing else names."""
+
+
+class ColumnDisposition(_Part):
+    """Source columns that do not move, for one reason, decided together."""
+
+    sources: Annotated[tuple[SourceColumnName, ...], Field(min_length=1)]
+    disposition: Disposition
+    reason: Annotated[str, Field(min_length=1)]
+    decision: Decision | None = None
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+class OwnerSource(_Part):
+    """SELECT of the staff who own records: `owner_key`, `email`, `name`, `active`."""
+
+    select: Annotated[str, Field(min_length=1)]
+
+
+class Mapping(_Part):
+    """The content of `mapping.yml`."""
+
+    version: Literal[1] = 1
+    profile: str
+    description: str = ""
+    owners: OwnerSource | None = None
+    objects: tuple[ObjectMapping, ...]
+    not_moved: tuple[ColumnDisposition, ...] = ()
+
+    def object(self, name: ObjectName) -> ObjectMapping:
+        """Return one object's mapping. Raises KeyError where the profile does not have it."""
+        for mapping in self.objects:
+            if mapping.object is name:
+                return mapping
+        raise KeyError(name)

@@ -1,0 +1,187 @@
+"""Objects as rows: the SELECT of a mapping over the tables of a snapshot, in parts.
+
+An object is what its SELECT says, so joins are the same for every kind of source. DuckDB runs it
+over the Parquet parts and spills to disk; a part is all that is in memory here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from migrator_kit.errors import MappingError
+from migrator_kit.mapping.model import Mapping, ObjectMapping, ObjectName
+
+PART_ROWS = 50_000
+COPY_COLUMN = "_copy"
+"""Which of several rows with the same key a row is, counted from 1."""
+SLOT_ORDER = "slot_order"
+"""Column of a SELECT by which the rows that go into one record are numbered."""
+
+
+class SnapshotTables(Protocol):
+    """What the mapping needs of a snapshot (`source.snapshot.Snapshot` is one)."""
+
+    @property
+    def snapshot_id(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection with every table as a view; closed by the caller."""
+        ...
+
+
+def object_rows(
+    snapshot: SnapshotTables, mapping: Mapping, name: ObjectName, *, part_rows: int = PART_ROWS
+) -> Iterator[pd.DataFrame]:
+    """Give the rows of an object in parts, ordered by `source_id`.
+
+    `source_id` is text; the column `_copy` counts rows with the same key. Every object gives at
+    least one part, an empty one where it has no rows. Raises MappingError where the SELECT does
+    not run.
+    """
+    with opened(snapshot) as connection:
+        yield from read_rows(connection, mapping.object(name), part_rows)
+
+
+def read_rows(
+    connection: duckdb.DuckDBPyConnection, mapping: ObjectMapping, part_rows: int = PART_ROWS
+) -> Iterator[pd.DataFrame]:
+    """Give the rows of an object as `object_rows` does, over an open connection."""
+    with clear_errors(mapping.object):
+        rows = connection.sql(_ordered(connection, mapping))
+        reader: pa.RecordBatchReader = rows.to_arrow_reader(part_rows)
+        given = False
+        for batch in reader:
+            given = True
+            yield to_frame(pa.Table.from_batches([batch]))
+        if not given:
+            yield to_frame(reader.schema.empty_table())
+
+
+def count(snapshot: SnapshotTables, mapping: Mapping, name: ObjectName) -> int:
+    """Return how many rows an object has. Raises MappingError where its SELECT does not run."""
+    with opened(snapshot) as connection:
+        return count_rows(connection, mapping.object(name))
+
+
+def count_rows(connection: duckdb.DuckDBPyConnection, mapping: ObjectMapping) -> int:
+    """Return how many rows an object has, over an open connection."""
+    with clear_errors(mapping.object):
+        query = f"SELECT count(*) FROM ({inner(mapping.select)})"
+        row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+def select_columns(connection: duckdb.DuckDBPyConnection, select: str) -> dict[str, str]:
+    """Return the columns of a SELECT with their DuckDB types. Raises duckdb.Error."""
+    rows = connection.execute(f"DESCRIBE ({inner(select)})").fetchall()
+    return {str(row[0]): str(row[1]) for row in rows}
+
+
+def table_columns(snapshot: SnapshotTables) -> dict[str, tuple[str, ...]]:
+    """Return the columns of every table of a snapshot."""
+    found: dict[str, list[str]] = {}
+    with opened(snapshot) as connection:
+        rows = connection.execute(
+            "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal "
+            "ORDER BY table_name, column_index"
+        ).fetchall()
+    for table, column in rows:
+        found.setdefault(str(table), []).append(str(column))
+    return {table: tuple(columns) for table, columns in found.items()}
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Return an Arrow table as a frame: text as `str`, all else as its Arrow type, nothing lost."""
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_pandas_type)
+    return frame
+
+
+def inner(select: str) -> str:
+    """Return a SELECT fit to stand in brackets."""
+    return select.strip().rstrip(";")
+
+
+@contextmanager
+def opened(snapshot: SnapshotTables) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the tables of a snapshot and close them at the end."""
+    connection = snapshot.connect()
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def clear_errors(name: ObjectName | str) -> Iterator[None]:
+    """Turn the error of a SELECT into a MappingError that holds no field value."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise MappingError(
+            f"The SELECT of {name} in the mapping does not run: {explain(error)}.",
+            hint="Correct `select` in mapping.yml, or take a snapshot that has what it names.",
+        ) from None
+
+
+_MISSING_TABLE = re.compile(r"Table with name \"?([^\s\"]+)\"? does not exist")
+_MISSING_COLUMN = re.compile(
+    r"Referenced column \"([^\"]+)\" not found|does not have a column named \"([^\"]+)\""
+)
+_OF_TABLE = re.compile(r"Table \"([^\"]+)\" does not have")
+
+
+def explain(error: duckdb.Error) -> str:
+    """Return what is wrong with a SELECT in words that hold names, but no value of the data."""
+    text = str(error)
+    if table := _MISSING_TABLE.search(text):
+        return f"the snapshot has no table {table[1]!r}"
+    if column := _MISSING_COLUMN.search(text):
+        of_table = _OF_TABLE.search(text)
+        where = f"{of_table[1]!r}" if of_table else "the snapshot's tables"
+        return f"{where} has no column {column[1] or column[2]!r}".replace(
+            "tables has", "tables have"
+        )
+    if isinstance(error, duckdb.ParserException | duckdb.BinderException):
+        return text.splitlines()[0]
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
+    return f"{kind} on a value of the data (use TRY_CAST to leave such values empty)"
+
+
+def _ordered(connection: duckdb.DuckDBPyConnection, mapping: ObjectMapping) -> str:
+    """Return the SELECT with text keys, ordered by them, copies of a key counted."""
+    columns = select_columns(connection, mapping.select)
+    if "source_id" not in columns:
+        raise MappingError(
+            f"The SELECT of {mapping.object} gives no column source_id.",
+            hint="Name the key of the rows: SELECT … AS source_id",
+        )
+    rows = (
+        f"SELECT * REPLACE (CAST(source_id AS VARCHAR) AS source_id) FROM ({inner(mapping.select)})"
+    )
+    doubled = connection.execute(
+        f"SELECT 1 FROM ({rows}) GROUP BY trim(source_id) "
+        "HAVING count(*) > 1 OR count(source_id) < count(*) LIMIT 1"
+    ).fetchone()
+    copy = "1"
+    if doubled:
+        order = ", ".join(_quoted(column) for column in columns)
+        copy = f"row_number() OVER (PARTITION BY trim(source_id) ORDER BY {order})"
+    return f"SELECT *, {copy} AS {COPY_COLUMN} FROM ({rows}) ORDER BY source_id, {COPY_COLUMN}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _pandas_type(arrow: pa.DataType) -> pd.api.extensions.ExtensionDtype:
+    if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
+        return pd.StringDtype(na_value=float("nan"))
+    return pd.ArrowDtype(arrow)

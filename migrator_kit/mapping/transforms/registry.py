@@ -1,0 +1,210 @@
+"""The registry of transforms: name, version, typed options, one function over whole columns.
+
+A transform that takes one column sees its distinct, non-empty values as text, once each; the
+results are mapped back, so the cost of a rule follows the number of different values and not the
+number of rows. A transform that takes several columns sees them whole, as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, ValidationError
+from rapidfuzz import process
+
+from migrator_kit.engagement import digest_text
+from migrator_kit.errors import Finding, MappingError
+from migrator_kit.mapping.transforms.columns import (
+    as_text,
+    blank_to_none,
+    same_type,
+    to_arrow,
+    to_series,
+    typed_array,
+)
+
+
+class Options(BaseModel):
+    """Base of all option models. Unknown options are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LocalOptions(Options):
+    """Options of transforms that depend on the practice; what is None is filled from `Locale`."""
+
+    zone: str | None = None
+    region: str | None = None
+    day_first: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Locale:
+    """How the practice writes times, phone numbers and dates."""
+
+    zone: str = "UTC"
+    region: str | None = None
+    day_first: bool = False
+
+
+class Transformed(NamedTuple):
+    """The result of a transform, aligned with its input.
+
+    `rejects` holds a reason or nothing. A reason beside an empty value means that the value was
+    refused; beside a value, that the value arrives changed.
+    """
+
+    values: pd.Series
+    rejects: pd.Series
+
+
+OneColumn = Callable[[pd.Series, Any], Transformed]
+ManyColumns = Callable[[Sequence[pd.Series], Any], Transformed]
+Function = TypeVar("Function", bound=Callable[..., Transformed])
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """One entry of the registry. `gives` is the Arrow type of its values."""
+
+    name: str
+    version: int
+    options: type[Options]
+    function: Callable[..., Transformed]
+    gives: pa.DataType
+    many: bool
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one line."""
+        return (self.function.__doc__ or "").strip().splitlines()[0]
+
+
+REGISTRY: dict[str, Transform] = {}
+
+
+def one_column(
+    name: str, *, version: int, options: type[Options] = Options, gives: pa.DataType | None = None
+) -> Callable[[Function], Function]:
+    """Register a transform of one column. It is given distinct, non-empty texts."""
+
+    def register(function: Function) -> Function:
+        REGISTRY[name] = Transform(name, version, options, function, gives or pa.string(), False)
+        return function
+
+    return register
+
+
+def many_columns(
+    name: str, *, version: int, options: type[Options] = Options, gives: pa.DataType | None = None
+) -> Callable[[Function], Function]:
+    """Register a transform of several columns. It is given whole columns as text."""
+
+    def register(function: Function) -> Function:
+        REGISTRY[name] = Transform(name, version, options, function, gives or pa.string(), True)
+        return function
+
+    return register
+
+
+def find(name: str) -> Transform:
+    """Return a transform by name. Raises MappingError with the nearest known name."""
+    if name in REGISTRY:
+        return REGISTRY[name]
+    near = process.extractOne(name, sorted(REGISTRY))
+    hint = f"Did you mean {near[0]!r}? " if near and near[1] >= 60 else ""
+    raise MappingError(
+        f"There is no transform {name!r}.", hint=f"{hint}Known: {', '.join(sorted(REGISTRY))}."
+    )
+
+
+def read_options(name: str, options: dict[str, Any], locale: Locale | None = None) -> Options:
+    """Return the options of a transform as its model, with the practice's locale filled in.
+
+    Raises MappingError naming each option that is unknown or wrong.
+    """
+    transform = find(name)
+    try:
+        read = transform.options.model_validate(options)
+    except ValidationError as error:
+        findings = [
+            Finding(".".join(str(part) for part in problem["loc"]) or name, problem["msg"])
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise MappingError(f"Wrong options for {name!r}.", findings=findings) from None
+    if locale is None or not isinstance(read, LocalOptions):
+        return read
+    known = {"zone": locale.zone, "region": locale.region, "day_first": locale.day_first}
+    missing = {key: value for key, value in known.items() if getattr(read, key) is None}
+    return read.model_copy(update=missing)
+
+
+def apply(
+    name: str, column: pd.Series | pd.DataFrame | Sequence[pd.Series], /, **options: Any
+) -> Transformed:
+    """Apply a transform by name to one column (or several, where it takes several).
+
+    Values of any type go in. Raises MappingError for an unknown name or option; no value whatever
+    makes it fail.
+    """
+    return run(find(name), _columns(column), read_options(name, options, Locale()))
+
+
+def run(transform: Transform, columns: Sequence[pd.Series], options: Options) -> Transformed:
+    """Apply a transform with options that were read before."""
+    if transform.many:
+        whole = [blank_to_none(as_text(column)) for column in columns]
+        return transform.function(whole, options)
+    (column,) = columns
+    if same_type(column, transform.gives):
+        return Transformed(column, no_reasons(column.index))
+    return over_distinct(
+        blank_to_none(as_text(column)),
+        lambda distinct: transform.function(distinct, options),
+        transform.gives,
+    )
+
+
+def over_distinct(
+    column: pd.Series, function: Callable[[pd.Series], Transformed], gives: pa.DataType
+) -> Transformed:
+    """Apply a function to the distinct values of a text column and map its results back."""
+    encoded = to_arrow(column).dictionary_encode()
+    distinct = to_series(encoded.dictionary)
+    if len(distinct) == 0:
+        empty = to_series(pa.nulls(len(column), gives))
+        empty.index = column.index
+        return Transformed(empty, no_reasons(column.index))
+    values, rejects = function(distinct)
+    taken = pc.take(typed_array(values, gives), encoded.indices)
+    reasons = pc.take(typed_array(rejects, pa.string()), encoded.indices)
+    return Transformed(_indexed(taken, column), _indexed(reasons, column))
+
+
+def no_reasons(index: pd.Index) -> pd.Series:
+    """Return a column of reasons without any."""
+    return pd.Series(pd.NA, index=index, dtype="str")
+
+
+def code_version() -> str:
+    """Return a digest over names and versions of all transforms."""
+    return digest_text(*(f"{name}:{REGISTRY[name].version}" for name in sorted(REGISTRY)))
+
+
+def _indexed(array: pa.Array, like: pd.Series) -> pd.Series:
+    series = to_series(array)
+    series.index = like.index
+    return series
+
+
+def _columns(values: pd.Series | pd.DataFrame | Sequence[pd.Series]) -> list[pd.Series]:
+    if isinstance(values, pd.Series):
+        return [values]
+    if isinstance(values, pd.DataFrame):
+        return [values[name] for name in values.columns]
+    return list(values)
