@@ -1,0 +1,1 @@
+"""The load: provisioning, owners, the plan, the loader, and the ledger that makes it safe."""

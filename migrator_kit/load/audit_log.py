@@ -1,0 +1,97 @@
+"""The audit log: one row for each write, each chained to the one before by hash.
+
+Whoever changes, removes or inserts a row breaks the chain from there on. The head of the chain
+goes into the evidence pack, so cutting off the end shows as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from migrator_kit.load import ledger_schema as schema
+
+GENESIS = "0" * 64
+"""What the first row of a chain names as the hash before it."""
+
+HASHED = (
+    "seq", "at", "run_id", "action", "module", "source_id", "zoho_id", "before_digest",
+    "after_digest",
+)  # fmt: skip
+"""The columns a row's hash covers, besides the hash before it."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One write that happened: what was done to which record, digests before and after."""
+
+    at: str
+    run_id: str
+    action: str
+    module: str
+    source_id: str | None
+    zoho_id: str | None
+    before_digest: str | None
+    after_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCheck:
+    """Result of walking the chain: `broken_at` is the first sequence number that does not fit."""
+
+    ok: bool
+    rows: int
+    head: str
+    broken_at: int | None = None
+
+
+def chained(
+    entries: Iterable[Entry], seq: int, head: str
+) -> tuple[list[dict[str, str | int | None]], str]:
+    """Return the entries as rows of the table, numbered after `seq`, and the new head."""
+    rows: list[dict[str, str | int | None]] = []
+    for entry in entries:
+        seq += 1
+        row: dict[str, str | int | None] = {
+            "seq": seq, "at": entry.at, "run_id": entry.run_id, "action": entry.action,
+            "module": entry.module, "source_id": entry.source_id, "zoho_id": entry.zoho_id,
+            "before_digest": entry.before_digest, "after_digest": entry.after_digest,
+            "previous_hash": head,
+        }  # fmt: skip
+        head = _hash(head, [row[name] for name in HASHED])
+        row["hash"] = head
+        rows.append(row)
+    return rows, head
+
+
+def end_of_chain(connection: Connection) -> tuple[int, str]:
+    """Return the last sequence number and the head of the stored chain."""
+    last = connection.execute(
+        select(schema.audit.c.seq, schema.audit.c.hash).order_by(schema.audit.c.seq.desc()).limit(1)
+    ).first()
+    return (int(last.seq), str(last.hash)) if last else (0, GENESIS)
+
+
+def verify(connection: Connection) -> ChainCheck:
+    """Walk the whole chain and say whether every row still fits."""
+    columns = [schema.audit.c[name] for name in (*HASHED, "previous_hash", "hash")]
+    result = connection.execution_options(stream_results=True, yield_per=10_000).execute(
+        select(*columns).order_by(schema.audit.c.seq)
+    )
+    head, rows = GENESIS, 0
+    for row in result:
+        fits = row.seq == rows + 1 and row.previous_hash == head
+        if not fits or row.hash != _hash(head, list(row[: len(HASHED)])):
+            return ChainCheck(False, rows, head, int(row.seq))
+        head, rows = row.hash, rows + 1
+    return ChainCheck(True, rows, head)
+
+
+def _hash(head: str, values: list[str | int | None]) -> str:
+    return hashlib.sha256(_ENCODER.encode([head, *values]).encode()).hexdigest()

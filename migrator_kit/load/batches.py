@@ -1,0 +1,67 @@
+"""What the loader tells the ledger: the batch it is about to send, and what became of each record.
+
+These are plain values: no API names, no field values, only keys and digests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from migrator_kit.load.states import Action, Call, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """One record of a batch before the call: enough to find out afterwards whether it landed."""
+
+    source_id: str
+    action: Action
+    digest: str
+    key: str | None = None
+    """Value of the unique field that the record is found again by."""
+    zoho_id: str | None = None
+    before_digest: str | None = None
+    parent_module: str | None = None
+    parent_id: str | None = None
+    content_digest: str | None = None
+    size: int | None = None
+    modified_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records that go out in one call (files of one parent: in one group of calls)."""
+
+    batch_id: int
+    run_id: str
+    object: str
+    module: str
+    call: Call
+    rows: tuple[Intended, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one record. `zoho_id` is set where it stands in Zoho CRM now.
+
+    `code` is Zoho's own code; without one the load itself decided, for `reason`.
+    """
+
+    source_id: str
+    status: Status
+    zoho_id: str | None = None
+    reason: str | None = None
+    code: str | None = None
+    field: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A batch with the outcomes of those records whose fate is known.
+
+    A record without an outcome is known not to have landed and will be planned again.
+    """
+
+    batch: Batch
+    outcomes: tuple[Outcome, ...]

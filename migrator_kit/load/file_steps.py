@@ -1,0 +1,195 @@
+"""The step that loads files: found, digested, uploaded by parent, verified by reading back.
+
+What cannot move is listed with its reason: missing, empty, unreadable, outside the documents
+folder, too large. For a file too large a note on the record says where it is (see `oversize`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from migrator_kit.load.batches import Intended, Outcome
+from migrator_kit.load.decide import REFUSED_BEFORE
+from migrator_kit.load.file_sending import FileSending, SourceFile
+from migrator_kit.load.job import LoadJob, Parent
+from migrator_kit.load.order import LoadStep
+from migrator_kit.load.payload import digest
+from migrator_kit.load.readback import landed_files
+from migrator_kit.load.source_files import Documents, FoundFile
+from migrator_kit.load.states import Action, Call, Reason, Status
+from migrator_kit.load.survey import NOTE_PARENT, parents_in
+from migrator_kit.load.tally import Tally
+from migrator_kit.load.unsent import Unsent
+from migrator_kit.load.writer import Writer
+
+ATTACHMENTS = "Attachments"
+GROUP = 20
+"""Files that make a batch; one more parent's files may go beyond."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Landed:
+    """What the ledger knows of a file that was uploaded."""
+
+    zoho_id: str
+    parent_id: str | None
+    content_digest: str | None
+    size: int | None
+    modified_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileDecision:
+    """One file of the source: what is to be done with it, and with what."""
+
+    source_id: str
+    name: str
+    action: Action
+    reason: Reason | str | None = None
+    parent: Parent | None = None
+    file: FoundFile | None = None
+    content: str | None = None
+    digest: str = ""
+
+
+def survey_files(job: LoadJob, step: LoadStep) -> Iterator[list[FileDecision]]:
+    """Yield the files of each part with what is to be done with them. Reads the files."""
+    documents, links = Documents(job.files_root), job.links(step)
+    landed = _landed(job, step)
+    refused = {str(key): str(made) for key, made in job.refused(step).items()}
+    for part in job.parts(step.object):
+        parents = parents_in(part, step, links)
+        columns = (part["source_id"], part["file_path"], _names(part))
+        yield [
+            _decide(job, documents, landed, refused, (source_id, path, name), parent)
+            for source_id, path, name, parent in zip(
+                *(column.to_pylist() for column in columns), parents, strict=True
+            )
+        ]
+
+
+def file_sendings(
+    job: LoadJob, step: LoadStep, writer: Writer, tally: Tally, taken: set[str]
+) -> Iterator[FileSending]:
+    """Yield uploads, grouped by parent; write down the files that do not move.
+
+    `taken` holds the ids of attachments that belong to some row already.
+    """
+    unsent = Unsent.of(job.ledger, step.object, writer, tally)
+    foreign = job.foreign_parents()
+    for decisions in survey_files(job, step):
+        groups: dict[Parent, list[FileDecision]] = {}
+        fresh: list[Outcome] = []
+        for one in decisions:
+            if one.action is Action.CREATE and one.parent is not None:
+                groups.setdefault(one.parent, []).append(one)
+            elif one.action is Action.SKIP:
+                tally.unchanged(1)
+            elif one.reason in tuple(Reason):
+                unsent.note(fresh, _not_moved(one))
+            else:
+                tally.waiting(Status.FAILED, 1)
+        writer.record(step.object, fresh)
+        batch: list[FileDecision] = []
+        for parent, files in groups.items():
+            standing = parent in foreign
+            batch += _without_standing(job, unsent, files, taken) if standing else files
+            if len(batch) >= GROUP:
+                yield _sending(job, unsent, batch, taken)
+                batch = []
+        if batch:
+            yield _sending(job, unsent, batch, taken)
+
+
+def _decide(
+    job: LoadJob, documents: Documents, landed: dict[str, _Landed], refused: dict[str, str],
+    row: tuple[str, str | None, str], parent: Parent | None,
+) -> FileDecision:  # fmt: skip
+    source_id, path, name = row
+    before = landed.get(source_id)
+    if parent is None:
+        return FileDecision(source_id, name, Action.HOLD, Reason.PARENT_NOT_LANDED)
+    if before is not None and before.parent_id not in (None, parent[1]):
+        before = None
+    file = documents.find(path)
+    if before is not None and (isinstance(file, Reason) or _same(before, file)):
+        return FileDecision(source_id, name, Action.SKIP)
+    if isinstance(file, Reason):
+        return FileDecision(source_id, name, Action.HOLD, file, parent)
+    if file.size > job.file_bytes:
+        return FileDecision(source_id, name, Action.HOLD, Reason.FILE_OVERSIZE, parent, file)
+    content = file.sha256()
+    if content is None:
+        return FileDecision(source_id, name, Action.HOLD, Reason.FILE_UNREADABLE, parent, file)
+    if before is not None:
+        same = before.content_digest == content
+        reason = None if same else Reason.FILE_CHANGED
+        return FileDecision(source_id, name, Action.SKIP if same else Action.HOLD, reason, parent)
+    made = digest({"content": content, "name": name, "parent": parent[1]}, job.key)
+    if refused.get(source_id) == made:
+        return FileDecision(source_id, name, Action.HOLD, REFUSED_BEFORE, parent)
+    return FileDecision(source_id, name, Action.CREATE, None, parent, file, content, made)
+
+
+def _same(before: _Landed, file: FoundFile) -> bool:
+    """Tell by size and time of change that a file is the uploaded one, without reading it."""
+    return (before.size, before.modified_ns) == (file.size, file.modified_ns)
+
+
+def _not_moved(one: FileDecision) -> Outcome:
+    reason = str(one.reason)
+    if reason == Reason.PARENT_NOT_LANDED:
+        return Outcome(one.source_id, Status.FAILED, reason=reason, field=NOTE_PARENT)
+    status = Status.HELD if reason == Reason.FILE_CHANGED else Status.EXCLUDED
+    return Outcome(one.source_id, status, reason=reason)
+
+
+def _intended(one: FileDecision) -> Intended:
+    module, parent_id = one.parent or (None, None)
+    file = one.file
+    return Intended(
+        one.source_id, Action.CREATE, one.digest, parent_module=module, parent_id=parent_id,
+        content_digest=one.content, size=file.size if file else None,
+        modified_ns=file.modified_ns if file else None,
+    )  # fmt: skip
+
+
+def _sending(
+    job: LoadJob, unsent: Unsent, group: list[FileDecision], taken: set[str]
+) -> FileSending:
+    batch = unsent.batch(ATTACHMENTS, Call.FILE, map(_intended, group))
+    files = tuple(SourceFile(one.file.path, one.name) for one in group if one.file)
+    return FileSending(job.target.client, batch, files, taken)
+
+
+def _without_standing(
+    job: LoadJob, unsent: Unsent, group: list[FileDecision], taken: set[str]
+) -> list[FileDecision]:
+    """Write down the files that the parent holds already and return the others."""
+    rows = [_intended(one) for one in group]
+    standing = {o.source_id: o.zoho_id for o in landed_files(job.target.client, rows, taken)}
+    if standing:
+        found = [row for row in rows if row.source_id in standing]
+        batch = unsent.batch(ATTACHMENTS, Call.FILE, found)
+        unsent.matched(batch, [standing[row.source_id] for row in found])
+        taken.update(zoho_id for zoho_id in standing.values() if zoho_id)
+    return [one for one in group if one.source_id not in standing]
+
+
+def _landed(job: LoadJob, step: LoadStep) -> dict[str, _Landed]:
+    crosswalk = job.ledger.crosswalk(step.object)[["source_id", "zoho_id"]]
+    marks = job.ledger.marks(step.object)
+    frame = crosswalk.merge(marks, on="source_id", how="left").astype(object)
+    frame = frame.where(frame.notna(), None)
+    names = ["source_id", "zoho_id", "parent_id", "content_digest", "size", "modified_ns"]
+    return {
+        source_id: _Landed(*facts)
+        for source_id, *facts in frame[names].itertuples(index=False, name=None)
+    }
+
+
+def _names(part: pa.Table) -> pa.ChunkedArray:
+    return part["File_Name"] if "File_Name" in part.column_names else part["source_id"]

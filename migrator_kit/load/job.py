@@ -1,0 +1,211 @@
+"""Everything one load works with, opened once: data, mapping, org, ledger, owners, scope."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from migrator_kit.load.decide import Known
+from migrator_kit.load.ledger import Ledger
+from migrator_kit.load.order import LoadStep, module_of
+from migrator_kit.load.org_schema import OrgSchema
+from migrator_kit.load.owners import Owners
+from migrator_kit.load.payload import Column, Layout, Links, Parents
+from migrator_kit.load.provision_plan import ShapedParts
+from migrator_kit.load.states import Status
+from migrator_kit.load.target import Target
+from migrator_kit.load.target_fields import TargetField, record_fields
+from migrator_kit.mapping.model import Landing, Mapping, ObjectName
+from migrator_kit.zoho import limits
+
+Scope = Map[ObjectName, Collection[str]]
+"""Source ids by object, where only some records are to move (sample, retry)."""
+
+Parent = tuple[str, str]
+"""Module and Zoho id of the record that a note or a file hangs on."""
+
+IN_FLIGHT = 4
+"""Calls in flight by default: well below what the editions with an API allow."""
+
+_PLANNED = "planned "
+"""Begins what stands for the id of a parent that the same plan creates."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadJob:
+    """One load, or the plan of one.
+
+    `key` is the engagement's secret, `file_bytes` the largest file to move. `retry` sends again
+    what Zoho refused before; `planning` counts parents that the plan creates itself as landed.
+    """
+
+    shaped: ShapedParts
+    mapping: Mapping
+    target: Target
+    ledger: Ledger
+    names: Map[str, Map[str, str]]
+    schema: OrgSchema
+    owners: Owners
+    key: bytes
+    file_bytes: int
+    files_root: Path | None = None
+    scope: Scope | None = None
+    retry: bool = False
+    planning: bool = False
+
+    def parts(self, name: ObjectName) -> Iterator[pa.Table]:
+        """Yield the shaped parts of an object, reduced to the scope."""
+        wanted = None if self.scope is None else pa.array(list(self.scope.get(name, ())), "string")
+        if wanted is not None and not len(wanted):
+            return
+        for path in self.shaped.parts(name):
+            table = pq.read_table(path)
+            if wanted is not None:
+                table = table.filter(pc.is_in(table["source_id"], value_set=wanted))
+            if table.num_rows:
+                yield table
+
+    def rows(self, name: ObjectName) -> int:
+        """Return how many rows of an object the load looks at."""
+        return self.shaped.rows(name) if self.scope is None else len(self.scope.get(name, ()))
+
+    def layout(self, step: LoadStep, *, second_pass: bool = False) -> Layout:
+        """Return how a step's records are sent; the second pass sends the deferred lookups."""
+        columns = tuple(
+            self._column(field)
+            for field in record_fields(self.mapping, step.object)
+            if (field.logical in step.deferred) == second_pass
+        )
+        key = next((one for one in columns if one.logical == step.mapping.key), None)
+        constants = {} if second_pass else self.schema.constants(step.module)
+        return Layout(step.object, step.module, columns, key, constants)
+
+    def links(self, step: LoadStep) -> Links:
+        """Return what lookups and owners of a step resolve to, as things stand now."""
+        wanted = {parent for row in step.mapping.fields for parent in row.lookup}
+        landing = {one.object for one in self.mapping.objects if one.landing is Landing.RECORDS}
+        parents = {name: self._parents(name) for name in wanted & landing}
+        return Links(parents, self.owners.user_ids, self.owners.default.id)
+
+    def known(self, step: LoadStep) -> Known:
+        """Return what ledger and target know of a step's records."""
+        landed = self.ledger.crosswalk(step.object).set_index("source_id")
+        layout = self.layout(step)
+        found, several = self._in_target(step, layout)
+        return Known(
+            landed["zoho_id"],
+            landed["payload_digest"],
+            found,
+            several,
+            self.refused(step),
+            self._colliding(step, layout),
+        )
+
+    def refused(self, step: LoadStep) -> pd.Series:
+        """Return digests of payloads that Zoho refused, by source id; none when retrying."""
+        failures = self.ledger.open_failures(step.object)
+        refused = failures[failures["code"].notna() & (failures["status"] == Status.FAILED)]
+        if self.retry:
+            refused = refused.iloc[:0]
+        return refused.set_index("source_id")["payload_digest"]
+
+    def foreign_parents(self) -> frozenset[Parent]:
+        """Return the records we found and did not create: they can hold notes and files of ours."""
+        landed = self.ledger.landed()
+        foreign = landed[landed["state"] != Status.CREATED]
+        return frozenset(zip(foreign["module"], foreign["zoho_id"], strict=True))
+
+    def _column(self, field: TargetField) -> Column:
+        # A plan made before provisioning goes by logical names: nothing is sent under them.
+        api_name = self.names[field.module].get(field.logical, field.logical)
+        info = self.schema.by_api_name(field.module, api_name)
+        row = field.mapping
+        return Column(
+            field.logical, api_name, info.data_type if info else "text", row.lookup, row.on_missing
+        )
+
+    def _parents(self, name: ObjectName) -> Parents:
+        module = module_of(self.mapping.object(name))
+        frame = self.ledger.crosswalk(name)
+        source_ids = pa.array(frame["source_id"].to_numpy(dtype=object), pa.string())
+        zoho_ids = pa.array(frame["zoho_id"].to_numpy(dtype=object), pa.string())
+        if self.planning:
+            planned = [table["source_id"].combine_chunks() for table in self.parts(name)]
+            fresh = pa.concat_arrays(planned) if planned else pa.array([], pa.string())
+            fresh = fresh.filter(pc.invert(pc.is_in(fresh, value_set=source_ids)))
+            source_ids = pa.concat_arrays([source_ids, fresh])
+            planned_ids = pc.binary_join_element_wise(_PLANNED, fresh, "")
+            zoho_ids = pa.concat_arrays([zoho_ids, planned_ids])
+        return Parents(module, source_ids, zoho_ids)
+
+    def _in_target(self, step: LoadStep, layout: Layout) -> tuple[pd.Series | None, list[str]]:
+        """Return the target's ids by source key, and the keys that several records carry.
+
+        A scope of some records is asked by key, a whole object by one query over the module.
+        """
+        if layout.key is None or step.module in limits.NO_COQL:
+            return None, []
+        records, field = self.target.client.records, layout.key.api_name
+        if self.schema.by_api_name(step.module, field) is None:
+            return pd.Series(dtype="str"), []
+        if self.scope is None:
+            rows = records.coql([field], step.module, f"{field} is not null")
+            pairs = [(str(row[field]), str(row["id"])) for row in rows]
+        else:
+            logical = layout.key.logical
+            wanted = [
+                key for part in self.parts(step.object)
+                for key in part[logical].to_pylist() if key is not None
+            ]  # fmt: skip
+            by_key = records.find(step.module, field, wanted)
+            pairs = [(key, str(row["id"])) for key, rows in by_key.items() for row in rows]
+        frame = pd.DataFrame(pairs, columns=["key", "zoho_id"], dtype="str")
+        twice = frame["key"].duplicated(keep=False)
+        found = frame.drop_duplicates("key").set_index("key")["zoho_id"]
+        return found, frame.loc[twice, "key"].unique().tolist()
+
+    def _colliding(self, step: LoadStep, layout: Layout) -> list[str]:
+        """Return the records whose source keys differ in case alone.
+
+        Zoho's unique fields are not case sensitive: an upsert would lay one over the other.
+        """
+        paths = [str(path) for path in self.shaped.parts(step.object)]
+        if layout.key is None or not paths:
+            return []
+        name = '"' + layout.key.logical.replace('"', '""') + '"'
+        query = f"""
+            WITH keyed AS (
+                SELECT source_id, lower(trim({name})) AS folded FROM read_parquet(?)
+                WHERE {name} IS NOT NULL
+            )
+            SELECT source_id FROM keyed WHERE folded IN
+                (SELECT folded FROM keyed GROUP BY folded HAVING count(*) > 1)
+        """
+        with duckdb.connect() as connection:
+            return [str(row[0]) for row in connection.execute(query, [paths]).fetchall()]
+
+
+def scope_of(keys: pd.DataFrame) -> Scope:
+    """Return a scope from a table with the columns `object` and `source_id`."""
+    return {
+        ObjectName(str(name)): frozenset(group["source_id"].astype("str"))
+        for name, group in keys.groupby("object")
+    }
+
+
+def failed_scope(ledger: Ledger, mapping: Mapping, module: str | None = None) -> Scope:
+    """Return the records whose newest outcome is a failure, of one module or of all."""
+    frame = ledger.open_failures()
+    modules = {str(one.object): module_of(one) for one in mapping.objects}
+    kept = frame[frame["object"].isin(list(modules))]
+    if module is not None:
+        kept = kept[kept["object"].map(modules) == module]
+    return scope_of(kept)

@@ -1,0 +1,270 @@
+"""The engagement's ledger: opened, migrated, read. Writing needs the one `Writer` (see `writer`).
+
+SQLite in WAL mode by default, PostgreSQL by URL. The ledger holds keys and keyed digests, never a
+field value, so it can go into the evidence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    Text,
+    create_engine,
+    event,
+    func,
+    inspect,
+    select,
+    text,
+)  # fmt: skip
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from migrator_kit.engagement import Engagement
+from migrator_kit.errors import ConfigError, LedgerError
+from migrator_kit.load import audit_log
+from migrator_kit.load import ledger_schema as schema
+from migrator_kit.load.audit_log import ChainCheck
+from migrator_kit.load.batches import Batch, Intended
+from migrator_kit.load.ledger_errors import ledger_errors
+from migrator_kit.load.loader_lock import loader_lock
+from migrator_kit.load.states import Action, BatchState, Call, Status
+from migrator_kit.load.writer import Writer
+
+CROSSWALK = ("source_id", "module", "zoho_id", "state", "payload_digest", "link_digest", "run_id")
+LATEST = (
+    "object", "source_id", "status", "reason", "code", "field", "payload_digest", "run_id", "at",
+)  # fmt: skip
+
+
+class Ledger:
+    """An open ledger. Reading is free; writing goes through `writing`, one loader at a time."""
+
+    def __init__(self, url: str, owner: str) -> None:
+        self._engine = _engine(url)
+        with ledger_errors():
+            _migrate(self._engine)
+            self._claim(owner)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def writing(self, purpose: str, run_id: str) -> Iterator[Writer]:
+        """Hold the ledger as its only writer. Raises LedgerError naming another holder."""
+        with loader_lock(self._engine, purpose):
+            yield Writer(self._engine, run_id)
+
+    def crosswalk(self, object_name: str) -> pd.DataFrame:
+        """Return what landed of an object: `CROSSWALK` columns, one row for each source id."""
+        table = schema.crosswalk
+        return self._frame(
+            select(*(table.c[name] for name in CROSSWALK)).where(table.c.object == object_name)
+        )
+
+    def landed(self) -> pd.DataFrame:
+        """Return object, source_id, module, zoho_id, state, run_id of everything that landed."""
+        names = ("object", "source_id", "module", "zoho_id", "state", "payload_digest", "run_id")
+        return self._frame(select(*(schema.crosswalk.c[name] for name in names)))
+
+    def latest_outcomes(
+        self, object_name: str | None = None, statuses: Collection[Status] = tuple(Status)
+    ) -> pd.DataFrame:
+        """Return the newest outcome of each record where it is one of `statuses`: `LATEST`."""
+        table = schema.outcome
+        newest = select(func.max(table.c.seq)).group_by(table.c.object, table.c.source_id)
+        query = select(*(table.c[name] for name in LATEST)).where(table.c.status.in_(statuses))
+        if object_name is not None:
+            newest = newest.where(table.c.object == object_name)
+            query = query.where(table.c.object == object_name)
+        return self._frame(query.where(table.c.seq.in_(newest)))
+
+    def open_failures(self, object_name: str | None = None) -> pd.DataFrame:
+        """Return the newest outcome of each record that has not landed, or not as planned."""
+        return self.latest_outcomes(object_name, (Status.FAILED, Status.HELD))
+
+    def marks(self, object_name: str) -> pd.DataFrame:
+        """Return the read-back marks of an object's notes or files, one row for each source id."""
+        table = schema.mark
+        return self._frame(select(table).where(table.c.object == object_name))
+
+    def runs(self) -> pd.DataFrame:
+        """Return every run in the order in which they began."""
+        return self._frame(select(schema.run).order_by(schema.run.c.started_at))
+
+    def calls(self) -> pd.DataFrame:
+        """Return number, rows and mean seconds of the settled batches, by module and call."""
+        table = schema.batch
+        frame = self._frame(
+            select(table.c.module, table.c.call, table.c.rows, table.c.opened_at,
+                   table.c.settled_at)
+            .where(table.c.state == BatchState.SETTLED)
+        )  # fmt: skip
+        opened, settled = (pd.to_datetime(frame[name]) for name in ("opened_at", "settled_at"))
+        timed = frame.assign(seconds=(settled - opened).dt.total_seconds())
+        grouped = timed.groupby(["module", "call"], as_index=False)
+        return grouped.agg(
+            calls=("rows", "size"), rows=("rows", "sum"), seconds=("seconds", "mean")
+        )
+
+    def unsettled(self) -> list[Batch]:
+        """Return the batches whose fate is not known: what a killed run left behind."""
+        table, rows = schema.batch, schema.batch_row
+        with ledger_errors(), self._engine.connect() as connection:
+            heads = connection.execute(
+                select(table).where(table.c.state != BatchState.SETTLED).order_by(table.c.batch_id)
+            ).all()
+            return [
+                Batch(
+                    head.batch_id, head.run_id, head.object, head.module, Call(head.call),
+                    _intended(connection, select(rows).where(rows.c.batch_id == head.batch_id)
+                              .order_by(rows.c.position)),
+                )
+                for head in heads
+            ]  # fmt: skip
+
+    def field_names(self) -> pd.DataFrame:
+        """Return logical name → label → API name of every provisioned or found field."""
+        table = schema.field_name
+        return self._frame(select(table).order_by(table.c.module, table.c.logical))
+
+    def provisioned(self) -> pd.DataFrame:
+        """Return what provisioning made in the org, in order."""
+        return self._frame(select(schema.provisioning).order_by(schema.provisioning.c.seq))
+
+    def audit(self, limit: int | None = None) -> pd.DataFrame:
+        """Return the audit log, newest first when a limit is given."""
+        order = schema.audit.c.seq.desc() if limit else schema.audit.c.seq
+        return self._frame(select(schema.audit).order_by(order).limit(limit))
+
+    def verify_audit(self) -> ChainCheck:
+        """Walk the audit log's chain of hashes."""
+        with ledger_errors(), self._engine.connect() as connection:
+            return audit_log.verify(connection)
+
+    def setting(self, name: str) -> str | None:
+        """Return a stored setting."""
+        query = select(schema.setting.c.value).where(schema.setting.c.name == name)
+        with ledger_errors(), self._engine.connect() as connection:
+            value = connection.execute(query).scalar()
+        return None if value is None else str(value)
+
+    def _frame(self, query: Select[Any]) -> pd.DataFrame:
+        with ledger_errors(), self._engine.connect() as connection:
+            result = connection.execute(query)
+            rows = [tuple(row) for row in result]
+            frame = pd.DataFrame(rows, columns=list(result.keys()), dtype=object)
+        # By way of objects: a float would lose the last digits of large numbers.
+        kinds = {
+            column.name: "str" if isinstance(column.type, Text) else "Int64"
+            for column in query.selected_columns
+        }
+        return frame.astype(kinds)
+
+    def _claim(self, owner: str) -> None:
+        """Note whose ledger this is. Raises LedgerError where it is another engagement's."""
+        stored = self.setting("owner")
+        if stored is None:
+            with _writing(self._engine).begin() as connection:
+                row = {"name": "owner", "value": owner}
+                connection.execute(schema.setting.insert(), row)
+        elif stored != owner:
+            raise LedgerError(
+                "This ledger belongs to another engagement.",
+                hint="Each engagement has a ledger of its own: correct `ledger:` in engagement.yml",
+            )
+
+
+def open_ledger(engagement: Engagement) -> Ledger:
+    """Open the engagement's ledger, made on first use. Raises LedgerError, ConfigError."""
+    owner = hashlib.sha256(b"ledger of" + engagement.key()).hexdigest()[:32]
+    return Ledger(engagement.ledger_url, owner)
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "postgresql" and "+" not in parsed.drivername:
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        engine = create_engine(parsed, hide_parameters=True)
+    except (ArgumentError, NoSuchModuleError, ImportError):
+        raise ConfigError(
+            "`ledger:` in engagement.yml is no database URL that can be opened.",
+            hint="For example: postgresql://user@host/database",
+        ) from None
+    if engine.dialect.name == "sqlite":
+        Path(parsed.database or ".").parent.mkdir(parents=True, exist_ok=True)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Take transactions into our own hands: the driver would leave DDL outside of them."""
+    connection.isolation_level = None
+    connection.execute("PRAGMA busy_timeout = 10000")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _writing(engine: Engine) -> Engine:
+    return engine.execution_options(writing=True)
+
+
+def _migrate(engine: Engine) -> None:
+    """Apply the migrations that this database does not have yet, each in one transaction."""
+    newest = schema.MIGRATIONS[-1].number
+    if _version(engine) == newest:
+        return
+    with _writing(engine).begin() as connection:
+        connection.execute(text(schema.CREATE_SCHEMA_VERSION))
+    for migration in schema.MIGRATIONS:
+        with _writing(engine).begin() as connection:
+            applied = connection.execute(select(func.max(schema.schema_version.c.number))).scalar()
+            if (applied or 0) > newest:
+                raise LedgerError(
+                    "This ledger was made by a newer version of the migrator.",
+                    hint="Update the package, then run again.",
+                )
+            if (applied or 0) >= migration.number:
+                continue
+            for statement in migration.statements:
+                connection.execute(text(statement))
+            instant = datetime.now(UTC).isoformat(timespec="seconds")
+            row = {"number": migration.number, "name": migration.name, "applied_at": instant}
+            connection.execute(schema.schema_version.insert(), row)
+
+
+def _version(engine: Engine) -> int:
+    if not inspect(engine).has_table(schema.schema_version.name):
+        return 0
+    with engine.connect() as connection:
+        found = connection.execute(select(func.max(schema.schema_version.c.number))).scalar()
+    return int(found or 0)
+
+
+def _intended(connection: Connection, query: Select[Any]) -> tuple[Intended, ...]:
+    return tuple(
+        Intended(
+            row.source_id, Action(row.intended), row.payload_digest, key=row.key_value,
+            zoho_id=row.zoho_id,
+            parent_module=row.parent_module, parent_id=row.parent_id,
+            content_digest=row.content_digest, size=row.size,
+        )
+        for row in connection.execute(query)
+    )  # fmt: skip

@@ -1,0 +1,196 @@
+"""The loader: every step in dependency order, safe to kill at any moment and to start again.
+
+Before the first step, batches that an earlier run left open are read back from the target and
+decided record by record. Then each object is surveyed, sent and written down; lookups that close
+circles come last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from migrator_kit import __version__
+from migrator_kit.engagement import Engagement
+from migrator_kit.errors import LedgerError
+from migrator_kit.load.batches import Settled
+from migrator_kit.load.file_steps import file_sendings
+from migrator_kit.load.job import IN_FLIGHT, LoadJob, Scope
+from migrator_kit.load.note_steps import note_sendings
+from migrator_kit.load.opening import open_job
+from migrator_kit.load.order import LoadStep, load_order
+from migrator_kit.load.oversize import oversize_ids, oversize_sendings
+from migrator_kit.load.pump import Pump, Sending
+from migrator_kit.load.readback import OVERSIZE_NOTES, landed_outcomes
+from migrator_kit.load.record_steps import link_sendings, record_sendings
+from migrator_kit.load.tally import LoadReport, StepReport, Tally
+from migrator_kit.load.target import Target
+from migrator_kit.load.writer import Writer
+from migrator_kit.mapping.model import Landing
+from migrator_kit.progress import SILENT, Progress
+
+
+def run_load(
+    engagement: Engagement,
+    scope: Scope | None,
+    run_id: str,
+    *,
+    kind: str = "load",
+    target: Target | None = None,
+    retry: bool = False,
+    progress: Progress = SILENT,
+) -> LoadReport:
+    """Load the engagement, or the records in `scope`, and return what was done.
+
+    Records that Zoho refused before are sent again only where their payload changed, or with
+    `retry`. Raises GateClosed where the mapping is not confirmed or the org not provisioned, and
+    what `load` raises.
+    """
+    with open_job(engagement, scope=scope, target=target, retry=retry) as job:
+        return load(job, run_id, kind=kind, progress=progress)
+
+
+def load(
+    job: LoadJob,
+    run_id: str,
+    *,
+    kind: str = "load",
+    in_flight: int = IN_FLIGHT,
+    progress: Progress = SILENT,
+) -> LoadReport:
+    """Load what the job describes and return what was done.
+
+    Raises LedgerError where another loader is at work, TargetError and BudgetExhausted where the
+    load had to stop; calling it again goes on from there.
+    """
+    with job.ledger.writing(f"{kind} {run_id}", run_id) as writer:
+        writer.bind_org(job.target.org_id)
+        with _run(job, writer, kind):
+            return _Loading(job, writer, in_flight, progress).all()
+
+
+@contextmanager
+def _run(job: LoadJob, writer: Writer, kind: str) -> Iterator[None]:
+    """Write down that the run began and how it ended."""
+    writer.start_run(
+        kind, org_id=job.target.org_id, shaped=job.shaped.digest, mapping=job.mapping.profile,
+        code_version=__version__,
+    )  # fmt: skip
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(LedgerError):
+            writer.end_run("stopped")
+        raise
+    writer.end_run("done")
+
+
+class _Loading:
+    """One load on its way."""
+
+    def __init__(self, job: LoadJob, writer: Writer, in_flight: int, progress: Progress) -> None:
+        self._job, self._writer, self._progress = job, writer, progress
+        self._in_flight = max(1, min(in_flight, job.target.client.limits.writers_in_flight))
+        self._calls = self._read_back = 0
+        self._taken: set[str] = set()
+        self._reports: list[StepReport] = []
+
+    def all(self) -> LoadReport:
+        """Recover, then walk every step."""
+        started, credits = time.perf_counter(), self._job.target.client.credits
+        spent = credits.spent
+        recovered = self._recover()
+        steps = load_order(self._job.mapping)
+        for step in steps:
+            if step.mapping.landing is not Landing.FILES:
+                self._load_records_or_notes(step)
+        for step in steps:
+            if step.deferred:
+                self._link(step)
+        for step in steps:
+            if step.mapping.landing is Landing.FILES:
+                self._load_files(step)
+        return LoadReport(
+            self._writer.run_id, tuple(self._reports), self._calls, credits.spent - spent,
+            self._read_back, recovered, time.perf_counter() - started, self._writer.seconds,
+        )  # fmt: skip
+
+    def _recover(self) -> int:
+        """Decide on every batch whose fate an earlier run did not learn. Returns how many."""
+        open_batches = self._job.ledger.unsettled()
+        if not open_batches:
+            return 0
+        keys = self._key_fields()
+        taken = set(self._job.ledger.landed()["zoho_id"])
+        with self._progress("Reading back what an interrupted run sent", len(open_batches)) as bar:
+            for batch in open_batches:
+                outcomes = landed_outcomes(
+                    self._job.target.client, batch, key_field=keys.get(batch.object), taken=taken
+                )
+                taken.update(o.zoho_id for o in outcomes if o.zoho_id)
+                self._writer.exchange([Settled(batch, tuple(outcomes))], [])
+                bar.advance()
+        return len(open_batches)
+
+    def _key_fields(self) -> dict[str, str]:
+        """Return the API name of each object's key field."""
+        steps = load_order(self._job.mapping)
+        return {
+            str(step.object): self._job.names[step.module][step.mapping.key]
+            for step in steps
+            if step.mapping.key is not None
+        }
+
+    def _load_records_or_notes(self, step: LoadStep) -> None:
+        job, writer = self._job, self._writer
+
+        def sendings(tally: Tally) -> Iterable[Sending]:
+            if step.mapping.landing is Landing.NOTES:
+                return note_sendings(job, step, writer, tally)
+            return record_sendings(job, step, writer, tally)
+
+        title, rows = f"Loading {step.object}", job.rows(step.object)
+        self._drive(title, step.object, step.module, rows, sendings)
+
+    def _link(self, step: LoadStep) -> None:
+        job, writer = self._job, self._writer
+        self._drive(
+            f"Linking {step.object}", f"{step.object} (second pass)", step.module, None,
+            lambda tally: link_sendings(job, step, writer, tally),
+        )  # fmt: skip
+
+    def _load_files(self, step: LoadStep) -> None:
+        job, writer = self._job, self._writer
+        self._taken.update(job.ledger.crosswalk(step.object)["zoho_id"])
+        self._drive(
+            f"Loading {step.object}", step.object, step.module, job.rows(step.object),
+            lambda tally: file_sendings(job, step, writer, tally, self._taken),
+        )  # fmt: skip
+        waiting = len(oversize_ids(job, step))
+        if waiting:
+            self._drive(
+                "Noting files kept outside", OVERSIZE_NOTES, "Notes", waiting,
+                lambda tally: oversize_sendings(job, step, writer, tally),
+            )  # fmt: skip
+
+    def _drive(
+        self, title: str, name: str, module: str, total: int | None,
+        sendings: Callable[[Tally], Iterable[Sending]],
+    ) -> None:  # fmt: skip
+        """Send everything of one step and note what it did."""
+        started = time.perf_counter()
+        with self._progress(title, total) as bar:
+            tally = Tally(bar)
+
+            def settled(one: Settled) -> None:
+                tally.settled(one.outcomes)
+                self._taken.update(o.zoho_id for o in one.outcomes if o.zoho_id)
+
+            pump = Pump(self._writer, in_flight=self._in_flight, settled=settled)
+            pump.run(sendings(tally))
+        self._calls += pump.calls
+        self._read_back += pump.read_back
+        seconds = time.perf_counter() - started
+        self._reports.append(StepReport(str(name), module, dict(tally.counts), seconds))

@@ -1,0 +1,51 @@
+"""Batches of notes on their way. A note is found again by the marker in its first line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from migrator_kit.load.batches import Batch, Outcome, Settled
+from migrator_kit.load.payload import Row
+from migrator_kit.load.readback import landed_notes
+from migrator_kit.load.record_sending import refused
+from migrator_kit.load.states import Action, Status
+from migrator_kit.zoho.client import ZohoClient
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSending:
+    """Up to 100 notes, all to be created or all to be updated."""
+
+    client: ZohoClient
+    batch: Batch
+    payloads: tuple[Row, ...]
+    one_call: bool = True
+
+    def send(self) -> Settled:
+        """Make the call. Raises AmbiguousError, TransientError, TerminalError, BudgetExhausted."""
+        creating = self.batch.rows[0].action is Action.CREATE
+        notes = self.client.notes
+        results = notes.create(self.payloads) if creating else notes.update(self.payloads)
+        status = Status.CREATED if creating else Status.UPDATED
+        outcomes = [
+            Outcome(row.source_id, status, result.id or row.zoho_id, digest=row.digest)
+            if result.ok
+            else refused(row, result)
+            for row, result in zip(self.batch.rows, results, strict=True)
+        ]
+        return Settled(self.batch, tuple(outcomes))
+
+    def read_back(self) -> Settled:
+        """Return the notes whose marker stands on their parent."""
+        landed = landed_notes(self.client, self.batch.object, self.batch.rows)
+        return Settled(self.batch, tuple(landed))
+
+    def again(self, keys: set[str], batch_id: int) -> NoteSending:
+        """Return a batch of those notes that have not landed."""
+        kept = [
+            (row, payload)
+            for row, payload in zip(self.batch.rows, self.payloads, strict=True)
+            if row.source_id in keys
+        ]
+        batch = replace(self.batch, batch_id=batch_id, rows=tuple(row for row, _ in kept))
+        return replace(self, batch=batch, payloads=tuple(payload for _, payload in kept))

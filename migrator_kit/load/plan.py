@@ -1,0 +1,181 @@
+"""The plan: create, update, skip, hold for each module, with calls, credits and minutes.
+
+Made by the same survey that the loader walks, before anything is written. Times come from the
+calls of earlier runs where the ledger has them, else from the assumptions below.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from migrator_kit.engagement import Engagement
+from migrator_kit.load.file_steps import survey_files
+from migrator_kit.load.job import IN_FLIGHT, LoadJob, Scope
+from migrator_kit.load.opening import open_job
+from migrator_kit.load.order import LoadStep, load_order
+from migrator_kit.load.states import Action, Call
+from migrator_kit.load.survey import survey_notes, survey_records
+from migrator_kit.load.target import Target
+from migrator_kit.mapping.model import Landing
+from migrator_kit.zoho import limits
+
+ASSUMED_SECONDS = {Call.NOTE: 1.0, Call.FILE: 1.5, Call.UPSERT: 1.2, Call.INSERT: 1.2,
+                   Call.UPDATE: 1.2}  # fmt: skip
+"""Seconds of one call until the ledger knows better: our assumption, Zoho publishes none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModulePlan:
+    """What is to be done in one module, and what that costs."""
+
+    module: str
+    create: int
+    update: int
+    skip: int
+    hold: int
+    calls: int
+    credits: int
+    minutes: float
+    path: str = "rest"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """The plan of a load. `holds` counts the records that wait, by object and reason."""
+
+    modules: tuple[ModulePlan, ...]
+    holds: pd.DataFrame
+    credits_left: int
+
+    @property
+    def credits(self) -> int:
+        """Credits of the whole plan."""
+        return sum(one.credits for one in self.modules)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the plan fits into the credits that are left of the rolling 24 hours."""
+        return self.credits <= self.credits_left
+
+    @property
+    def writes(self) -> int:
+        """How many records the plan creates or updates."""
+        return sum(one.create + one.update for one in self.modules)
+
+    def table(self) -> pd.DataFrame:
+        """Return one row for each module."""
+        names = ["module", "create", "update", "skip", "hold", "calls", "credits", "minutes"]
+        rows = [[getattr(one, name) for name in names] for one in self.modules]
+        return pd.DataFrame(rows, columns=names)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the shape that `migrator plan --json` prints."""
+        return {
+            "modules": {
+                one.module: {
+                    "create": one.create, "update": one.update, "skip": one.skip,
+                    "hold": one.hold, "path": one.path, "calls": one.calls,
+                    "credits": one.credits, "minutes": round(one.minutes, 1),
+                }
+                for one in self.modules
+            },
+            "fits": self.fits,
+        }  # fmt: skip
+
+
+def plan_load(
+    engagement: Engagement, scope: Scope | None = None, *, target: Target | None = None
+) -> LoadPlan:
+    """Return the plan of the engagement's next load, before or after provisioning.
+
+    Raises what `opening.open_job` raises. Writes nothing.
+    """
+    with open_job(engagement, scope=scope, target=target, planning=True) as job:
+        return plan_job(job)
+
+
+def plan_job(job: LoadJob) -> LoadPlan:
+    """Return the plan of a job opened for planning. Reads the target, writes nothing."""
+    counted = [(step, *_count(job, step)) for step in load_order(job.mapping)]
+    holds = Counter[tuple[str, str]]()
+    modules: dict[str, ModulePlan] = {}
+    seconds = _measured(job)
+    for step, counts, reasons, parents in counted:
+        holds.update({(str(step.object), reason): n for reason, n in reasons.items()})
+        fresh = _cost(job, step, counts, parents, seconds)
+        stood = modules.get(fresh.module)
+        modules[fresh.module] = fresh if stood is None else _sum(stood, fresh)
+    rows = [(name, reason, count) for (name, reason), count in sorted(holds.items())]
+    return LoadPlan(
+        tuple(modules.values()),
+        pd.DataFrame(rows, columns=["object", "reason", "records"]),
+        job.target.client.credits.remaining,
+    )
+
+
+def _count(job: LoadJob, step: LoadStep) -> tuple[Counter[str], Counter[str], int]:
+    """Return records by action, held ones by reason, and how many parents get files."""
+    if step.mapping.landing is Landing.FILES:
+        return _count_files(job, step)
+    survey = survey_notes if step.mapping.landing is Landing.NOTES else survey_records
+    counts, reasons = Counter[str](), Counter[str]()
+    for chunk in survey(job, step, job.known(step)):
+        counts.update(chunk.decisions["action"].tolist())
+        held = chunk.decisions["reason"]
+        reasons.update(held[held != ""].tolist())
+    return counts, reasons, 0
+
+
+def _count_files(job: LoadJob, step: LoadStep) -> tuple[Counter[str], Counter[str], int]:
+    counts, reasons = Counter[str](), Counter[str]()
+    parents = 0
+    for part in survey_files(job, step):
+        counts.update(str(one.action) for one in part)
+        reasons.update(str(one.reason) for one in part if one.action is Action.HOLD)
+        parents += len({one.parent for one in part if one.action is Action.CREATE})
+    return counts, reasons, parents
+
+
+def _cost(
+    job: LoadJob, step: LoadStep, counts: Counter[str], parents: int, seconds: dict[str, float]
+) -> ModulePlan:
+    create, update = counts[Action.CREATE], counts[Action.UPDATE]
+    if step.mapping.landing is Landing.FILES:
+        # One upload each, one listing per parent to verify them by (fact sheet 8.1, 11.2).
+        calls = create + parents
+        cost, call = calls, Call.FILE
+    else:
+        calls = limits.calls_for(create) + limits.calls_for(update)
+        is_note = step.mapping.landing is Landing.NOTES
+        cost = limits.credits_for_write(create) + limits.credits_for_write(update)
+        call = Call.NOTE if is_note else Call.UPSERT
+    look_ups = 0
+    if step.mapping.key is not None and step.module not in limits.NO_COQL:
+        look_ups = max(1, math.ceil(job.rows(step.object) / limits.COQL_PAGE))
+    took = seconds.get(f"{step.module} {call}", ASSUMED_SECONDS[call])
+    minutes = (calls + look_ups) * took / IN_FLIGHT / 60
+    return ModulePlan(
+        step.module, create, update, counts[Action.SKIP], counts[Action.HOLD], calls + look_ups,
+        cost + look_ups * limits.credits_for_coql(limits.COQL_PAGE), minutes,
+    )  # fmt: skip
+
+
+def _measured(job: LoadJob) -> dict[str, float]:
+    """Return mean seconds of a call by module and kind, from this ledger's earlier runs."""
+    calls = job.ledger.calls()
+    names: Iterable[str] = (calls["module"] + " " + calls["call"]).tolist()
+    return dict(zip(names, calls["seconds"].tolist(), strict=True))
+
+
+def _sum(one: ModulePlan, other: ModulePlan) -> ModulePlan:
+    return ModulePlan(
+        one.module, one.create + other.create, one.update + other.update, one.skip + other.skip,
+        one.hold + other.hold, one.calls + other.calls, one.credits + other.credits,
+        one.minutes + other.minutes,
+    )  # fmt: skip

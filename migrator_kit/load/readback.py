@@ -1,0 +1,128 @@
+"""Finds out what landed after a crash or a lost answer, record by record.
+
+Keyed modules are asked by source key; notes by the marker in their first line on the parent; files
+by size and SHA-256 on the parent. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from migrator_kit.load.batches import Batch, Intended, Outcome
+from migrator_kit.load.states import Action, Call, Reason, Status
+from migrator_kit.zoho.client import ZohoClient
+
+_MARKER = re.compile(r"^\[(?P<kind>source|file) (?P<key>.+?)(?: \||\])")
+
+OVERSIZE_NOTES = "Attachment reference"
+"""What the ledger calls the notes that stand in for files too large to move."""
+
+
+def marker_key(content: str | None) -> tuple[str, str] | None:
+    """Return kind (`source` or `file`) and source id of the note's marker line, or None."""
+    found = _MARKER.match(content or "")
+    return (found["kind"], found["key"]) if found else None
+
+
+def marker_kind(object_name: str) -> str:
+    """Return which markers an object's notes carry."""
+    return "file" if object_name == OVERSIZE_NOTES else "source"
+
+
+def landed_outcomes(
+    client: ZohoClient, batch: Batch, *, key_field: str | None, taken: Collection[str]
+) -> list[Outcome]:
+    """Return the outcomes of a batch's records that stand in the target now.
+
+    Updates give none: sending the same values again is harmless, so they are sent again. `taken`
+    are ids of files that belong to other records already.
+    """
+    if batch.call in (Call.INSERT, Call.UPSERT) and key_field is not None:
+        return landed_records(client, batch.module, key_field, batch.rows)
+    if batch.call is Call.NOTE:
+        return landed_notes(client, batch.object, batch.rows)
+    if batch.call is Call.FILE:
+        return landed_files(client, batch.rows, taken)
+    if batch.call is Call.DELETE:
+        return deleted_records(client, batch.module, batch.rows)
+    return []
+
+
+def landed_records(
+    client: ZohoClient, module: str, key_field: str, rows: Sequence[Intended]
+) -> list[Outcome]:
+    """Return the outcome of each record that its source key finds in the module."""
+    keys = [row.key for row in rows if row.key is not None]
+    found = client.records.find(module, key_field, keys)
+    outcomes = []
+    for row in rows:
+        ids = [str(one["id"]) for one in found.get(row.key or "", [])]
+        if len(ids) == 1:
+            outcomes.append(Outcome(row.source_id, Status.CREATED, ids[0], digest=row.digest))
+        elif ids:
+            outcomes.append(Outcome(row.source_id, Status.HELD, reason=Reason.SEVERAL_MATCHES))
+    return outcomes
+
+
+def landed_notes(client: ZohoClient, object_name: str, rows: Sequence[Intended]) -> list[Outcome]:
+    """Return the outcome of each note whose marker stands on its parent."""
+    kind = marker_kind(object_name)
+    outcomes = []
+    for (module, parent_id), group in _by_parent(rows).items():
+        there = {marker: str(note["id"]) for note in notes_of(client, module, parent_id)
+                 if (marker := marker_key(note.get("Note_Content")))}  # fmt: skip
+        for row in group:
+            note_id = there.get((kind, row.source_id))
+            if note_id is not None and row.action is Action.CREATE:
+                outcomes.append(Outcome(row.source_id, Status.CREATED, note_id, digest=row.digest))
+    return outcomes
+
+
+def landed_files(
+    client: ZohoClient, rows: Sequence[Intended], taken: Collection[str]
+) -> list[Outcome]:
+    """Return the outcome of each file that its parent holds, by size and then by SHA-256.
+
+    Two equal files of one parent are told apart by giving each attachment to one row only.
+    """
+    outcomes = []
+    for (module, parent_id), group in _by_parent(rows).items():
+        free = [one for one in client.attachments.list(module, parent_id) if one.id not in taken]
+        for row in group:
+            for one in free:
+                if one.size != row.size:
+                    continue
+                if (
+                    client.attachments.digest(module, parent_id, one.id).sha256
+                    == row.content_digest
+                ):
+                    free.remove(one)
+                    outcomes.append(
+                        Outcome(row.source_id, Status.CREATED, one.id, digest=row.digest)
+                    )
+                    break
+    return outcomes
+
+
+def deleted_records(client: ZohoClient, module: str, rows: Sequence[Intended]) -> list[Outcome]:
+    """Return the outcome of each record that is gone from the target."""
+    return [
+        Outcome(row.source_id, Status.ROLLED_BACK, row.zoho_id)
+        for row in rows
+        if row.zoho_id is not None and client.records.get(module, row.zoho_id, ["id"]) is None
+    ]
+
+
+def notes_of(client: ZohoClient, module: str, record_id: str) -> Iterable[dict[str, Any]]:
+    """Yield title and content of a record's notes."""
+    return client.notes.list_for(module, record_id, ("Note_Title", "Note_Content"))
+
+
+def _by_parent(rows: Sequence[Intended]) -> dict[tuple[str, str], list[Intended]]:
+    groups: dict[tuple[str, str], list[Intended]] = {}
+    for row in rows:
+        if row.parent_module and row.parent_id:
+            groups.setdefault((row.parent_module, row.parent_id), []).append(row)
+    return groups

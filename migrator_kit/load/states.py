@@ -1,0 +1,90 @@
+"""The closed lists of the load. The words are the same in code, ledger, notebook and evidence."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What the plan wants done with one record."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    SKIP = "skip"
+    HOLD = "hold"
+
+
+class Call(StrEnum):
+    """What kind of API call a batch makes."""
+
+    INSERT = "insert"
+    UPSERT = "upsert"
+    UPDATE = "update"
+    LINK = "link"
+    """Second pass: self references and cycles."""
+    NOTE = "note"
+    FILE = "file"
+    DELETE = "delete"
+
+
+class BatchState(StrEnum):
+    """How far a batch got. Everything but `settled` is read back before anything is sent again."""
+
+    INTENT = "intent"
+    """Committed before the call. The call may have been made."""
+    SENT = "sent"
+    """The call was made and its answer is lost."""
+    SETTLED = "settled"
+    """Every record of the batch has its outcome, or is known not to have landed."""
+
+
+class Status(StrEnum):
+    """What became of one record. `created`, `updated` and `matched` say how it landed."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    MATCHED = "matched"
+    EXCLUDED = "excluded"
+    FAILED = "failed"
+    HELD = "held"
+    ROLLED_BACK = "rolled_back"
+
+
+LANDED = frozenset({Status.CREATED, Status.UPDATED, Status.MATCHED})
+"""The outcomes after which the record stands in Zoho CRM as planned."""
+
+
+class Reason(StrEnum):
+    """Why the load itself did not land a record. Zoho's refusals: `zoho.reasons.Reason`."""
+
+    PARENT_NOT_LANDED = "parent_not_landed"
+    KEYS_COLLIDE = "keys_collide"
+    SEVERAL_MATCHES = "several_matches"
+    DELETED_IN_TARGET = "deleted_in_target"
+    FILE_MISSING = "file_missing"
+    FILE_UNREADABLE = "file_unreadable"
+    FILE_OUTSIDE = "file_outside_documents"
+    FILE_EMPTY = "file_empty"
+    FILE_OVERSIZE = "file_oversize"
+    FILE_DIFFERS = "file_differs_after_upload"
+    FILE_CHANGED = "file_changed_since_upload"
+    REBUILD_REFERENCE = "rebuild_reference"
+    EDITED_SINCE = "edited_since"
+
+
+REMEDIES: dict[Reason, str] = {
+    Reason.PARENT_NOT_LANDED: "Cure the parent first; the record is driven again on the next run.",
+    Reason.KEYS_COLLIDE: "Zoho's unique fields ignore case: make these source keys differ more.",
+    Reason.SEVERAL_MATCHES: "Several records carry this source key: merge them in Zoho CRM.",
+    Reason.DELETED_IN_TARGET: "Restore it from Zoho's recycle bin, or leave it deleted.",
+    Reason.FILE_MISSING: "Put the file into the documents folder; the next run takes it.",
+    Reason.FILE_UNREADABLE: "Give the migration read access to the file.",
+    Reason.FILE_OUTSIDE: "The path leaves the documents folder: correct it in the source.",
+    Reason.FILE_EMPTY: "The file has no content: nothing to keep, or restore it from a backup.",
+    Reason.FILE_OVERSIZE: "Kept outside Zoho CRM; a note on the record says where it is.",
+    Reason.FILE_DIFFERS: "The upload arrived damaged and was removed; run again.",
+    Reason.FILE_CHANGED: "The file changed after it was uploaded: decide which one stays.",
+    Reason.REBUILD_REFERENCE: "Rebuild the rule in Zoho CRM from the exported reference.",
+    Reason.EDITED_SINCE: "Somebody worked on it since: undo by hand, or name it to force it.",
+}
+"""What to do about each reason, for lists a person reads."""
