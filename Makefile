@@ -71,6 +71,7 @@ $(STAMP): requirements.lock pyproject.toml
 	uv=$$(command -v uv || true); \
 	if [ -z "$$uv" ]; then \
 		uv=$(BIN)/uv; \
+		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
 		[ -x "$$uv" ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv; \
 	fi; \
 	echo "Installing the packages of requirements.lock"; \

@@ -23,7 +23,6 @@ from migrator_kit.emulator.jobs import Job, State
 from migrator_kit.emulator.schema import Field, Module
 
 KIND = "read"
-ROWS_PER_PAGE = 200_000
 MOST_PAGES = 500
 MOST_FIELDS = 200
 MOST_CRITERIA = 25
@@ -48,6 +47,8 @@ def create(call: Call) -> Reply:
         raise ApiError("MANDATORY_NOT_FOUND", "required field not found", {"api_name": "query"})
     if body.get("file_type", "csv") not in ("csv", "ics"):
         raise ApiError("INVALID_DATA", "invalid data", {"api_name": "file_type"})
+    if "page_token" in query:
+        query = _next_page(call, query["page_token"])
     module = _module(call, query)
     page = query.get("page", 1)
     if type(page) is not int or not 1 <= page <= MOST_PAGES:
@@ -95,11 +96,11 @@ def get_status(call: Call) -> Reply:
     if job.state is State.COMPLETED:
         item["result"] = {
             "page": job.data["page"],
-            "per_page": ROWS_PER_PAGE,
+            "per_page": call.crm.settings.bulk_read_rows,
             "count": job.data["count"],
             "download_url": f"/crm/bulk/v8/read/{job.id}/result",
             "more_records": job.data["more_records"],
-            "next_page_token": None,
+            "next_page_token": f"{job.id:x}" if job.data["more_records"] else None,
         }
     return Reply(200, {"data": [item]})
 
@@ -129,8 +130,9 @@ def run(crm: Crm, job: Job) -> dict[str, Any]:
         f"SELECT {', '.join(['t.id', *plan.select])} FROM {plan.module.table} t "
         f"{' '.join(plan.joins)} WHERE {plan.where} ORDER BY t.id LIMIT ? OFFSET ?"
     )
-    offset = (job.data["page"] - 1) * ROWS_PER_PAGE
-    cursor = crm.store.reader().execute(sql, (*plan.values, ROWS_PER_PAGE + 1, offset))
+    per_page = crm.settings.bulk_read_rows
+    offset = (job.data["page"] - 1) * per_page
+    cursor = crm.store.reader().execute(sql, (*plan.values, per_page + 1, offset))
     renders = [_render(crm, user, field) for _, field in plan.extra]
     place = _result(crm, job)
     count, more = 0, False
@@ -142,13 +144,26 @@ def run(crm: Crm, job: Job) -> dict[str, Any]:
         writer = csv.writer(text)
         writer.writerow(["Id", *columns])
         for row in cursor:
-            if count == ROWS_PER_PAGE:
+            if count == per_page:
                 more = True
                 break
             values = (render(value) for render, value in zip(renders, row[1:], strict=True))
             writer.writerow([row[0], *values])
             count += 1
     return {"count": count, "more_records": more}
+
+
+def _next_page(call: Call, token: Any) -> Json:
+    """The query of the job that issued the token, one page on; a token lives for a day."""
+    try:
+        job = call.crm.jobs.get(KIND, int(str(token), 16))
+    except ValueError:
+        job = None
+    if job is None or job.finished is None or not job.data.get("more_records"):
+        raise ApiError("INVALID_DATA", "invalid page token", {"api_name": "page_token"})
+    if later(job.finished, days=RESULT_DAYS) < call.crm.clock.stamp():
+        raise ApiError("EXPIRED_VALUE", "page token expired", {"api_name": "page_token"})
+    return {**job.data["query"], "page": job.data["page"] + 1}
 
 
 def _plan(crm: Crm, data: dict[str, Any]) -> tuple[Plan, list[str]]:

@@ -18,7 +18,7 @@ _TOKEN = re.compile(
       (?P<string>'(?:[^'\\]|\\.)*')
     | (?P<quoted>"[^"]*")
     | (?P<number>-?\d+(?:\.\d+)?(?![\w]))
-    | (?P<name>[A-Za-z_$!][A-Za-z0-9_$!]*(?:\.[A-Za-z_$][A-Za-z0-9_$]*)*)
+    | (?P<name>!?[A-Za-z_$][A-Za-z0-9_$]*(?:\.[A-Za-z_$][A-Za-z0-9_$]*)*)
     | (?P<sign><=|>=|!=|<>|=|<|>|\(|\)|,|\*)
     )""",
     re.VERBOSE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -175,6 +176,7 @@ class Planner:
         known = self._joins.get(path)
         if known is not None:
             return known
+        name, _, chosen = name.partition("->")
         link = module.fields.get(name) if module is not None else None
         if link is None or link.data_type not in ("lookup", "ownerlookup", "userlookup"):
             raise _invalid_column(column, "column given seems to be invalid")
@@ -183,10 +185,11 @@ class Planner:
         joined = f"j{len(self._joins)}"
         if link.lookup is None:
             table, target = "person", None
-        elif link.lookup == PARENT_MODULES:
-            raise _invalid_column(column, "column given seems to be invalid")
         else:
-            table, target = table_of(link.lookup), self._schema[link.lookup]
+            wanted = chosen if link.lookup == PARENT_MODULES else link.lookup
+            if wanted not in self._schema:
+                raise _invalid_column(column, "column given seems to be invalid")
+            table, target = table_of(wanted), self._schema[wanted]
         key = find.expression(name, alias)
         self._join_sql.append(f"LEFT JOIN {table} {joined} ON {joined}.id = CAST({key} AS INTEGER)")
         self._joins[path] = joined, target
@@ -271,9 +274,13 @@ def _pattern(node: Compare) -> str:
 
 
 def _as_text(literal: Literal) -> str:
-    if not literal.quoted and literal.text.lstrip("-").isdigit():
-        return literal.text
     return literal.text
+
+
+def _as_several(literal: Literal) -> str:
+    """Values of a multi-select joined by semicolons, in the form they are stored."""
+    parts = [part.strip() for part in literal.text.split(";")]
+    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
 
 def _as_integer(literal: Literal) -> int:
@@ -302,6 +309,7 @@ _CONVERT: dict[str, Callable[[Literal], Any]] = {
     "currency": _as_number,
     "percent": _as_number,
     "boolean": _as_boolean,
+    "multiselectpicklist": _as_several,
     "date": lambda literal: parse_date(literal.text),
     "datetime": lambda literal: parse_instant(literal.text),
     "lookup": _as_reference,

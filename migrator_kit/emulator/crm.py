@@ -16,7 +16,7 @@ from migrator_kit.emulator.faults import Faults
 from migrator_kit.emulator.jobs import Jobs
 from migrator_kit.emulator.limits import Meter
 from migrator_kit.emulator.schema import Module, load_schema
-from migrator_kit.emulator.seed import LICENCES, seed
+from migrator_kit.emulator.seed import seed
 from migrator_kit.emulator.settings import Settings
 from migrator_kit.emulator.stats import Stats
 from migrator_kit.emulator.store import Store, get_setting, put_setting
@@ -60,7 +60,8 @@ class Crm:
         self.stats = Stats()
         self.faults = Faults()
         self.edition: Edition = EDITIONS[EditionName(get_setting(db, "edition"))]
-        self.meter = Meter(self.edition, LICENCES, self.clock)
+        self.meter = Meter(self.edition, self.clock)
+        self.meter.budget = self.edition.credits(self.settings.licences)
         self.meter.load(db)
         self.refresh()
 
@@ -87,6 +88,7 @@ class Crm:
             put_setting(writer.db, "settings", settings.document())
         self.settings = settings
         self.clock.offset = settings.clock_offset_s
+        self.meter.budget = self.edition.credits(settings.licences)
 
     def save_meter(self) -> None:
         """Store the credits used since the last time."""

@@ -178,7 +178,9 @@ def _delete(call: Call, ids: list[str], done_message: str = "record deleted") ->
     module = call.module
     numbers = [record_id(text) or 0 for text in ids]
     deleted = find.existing(call.crm.store.reader(), module.api_name, numbers)
-    run = Automations(workflow=call.params.get("wf_trigger", "true").lower() != "false", cadences=False)
+    run = Automations(
+        workflow=call.params.get("wf_trigger", "true").lower() != "false", cadences=False
+    )
     for child in CHILDREN:
         find.ensure_index(call.crm.store, child, "Parent_Id")
     with call.crm.store.writing() as writer:

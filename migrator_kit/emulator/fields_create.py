@@ -156,7 +156,9 @@ def api_name_for(label: str, taken: Iterable[str]) -> str:
 
 def with_uniqueness(module: Module, field: Field, unique: Any, place: str) -> Field:
     """The field with `unique` as asked. Raises RecordError above two unique fields a module."""
-    if not isinstance(unique, dict) or ("_disable" not in unique and not unique):
+    if unique is True:
+        unique = {"case_sensitive": False}
+    if not isinstance(unique, dict) or not unique:
         return field
     if "_disable" in unique:
         return replace(field, unique=False)
@@ -174,7 +176,7 @@ def with_uniqueness(module: Module, field: Field, unique: Any, place: str) -> Fi
             {"limit": UNIQUE_FIELDS, "api_name": "unique", "json_path": f"{place}.unique"},
         )
     sensitive = unique.get("case_sensitive", unique.get("casesensitive", False))
-    return replace(field, unique=True, case_sensitive=bool(sensitive))
+    return replace(field, unique=True, case_sensitive=str(sensitive).lower() == "true")
 
 
 def _labels_in_use(crm: Crm, module: Module) -> set[str]:

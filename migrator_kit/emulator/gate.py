@@ -87,13 +87,17 @@ class Gate:
         for rule in rules:
             if rule.do is Act.EDIT:
                 await run_in_threadpool(edit_by_colleague, self._crm, rule)
-            elif rule.do is Act.HALF and reply.file is None:
-                whole = respond(reply)
-                return HalfResponse(whole.body, reply.status, media_type=JSON)
+            elif rule.do is Act.HALF:
+                return self._half(reply)
             elif rule.when is When.AFTER and rule.do in (Act.ANSWER, Act.CUT):
                 return self._instead(rule)
         self._crm.stats.answered(reply.status)
         return respond(reply)
+
+    def _half(self, reply: Reply) -> Response:
+        whole = reply.file.read_bytes() if reply.file else respond(reply).body
+        self._crm.stats.answered(0)
+        return HalfResponse(whole, reply.status, dict(reply.headers), media_type=JSON)
 
     def _instead(self, rule: Rule) -> Response:
         if rule.do is Act.CUT:
@@ -116,6 +120,8 @@ class Gate:
             return await self._guarded(request, route, self._call(request, match, user))
         except ApiError as error:
             return error.reply()
+        except ClientDisconnect:
+            return Reply(400)
 
     def _admit(self, request: Request) -> User:
         user = oauth.authenticate(self._crm, request.headers.get("authorization", ""))

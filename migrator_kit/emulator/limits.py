@@ -15,9 +15,9 @@ DAY_MINUTES = 24 * 60
 class Meter:
     """Credits by the minute, and calls in flight."""
 
-    def __init__(self, edition: Edition, licences: int, clock: Clock) -> None:
+    def __init__(self, edition: Edition, clock: Clock) -> None:
         self.edition = edition
-        self.budget = edition.credits(licences)
+        self.budget = edition.credits(0)
         self._clock = clock
         self._lock = threading.Lock()
         self._minutes: dict[int, float] = {}
@@ -43,9 +43,8 @@ class Meter:
 
     def used(self) -> float:
         """Credits used in the last 24 hours."""
-        oldest = int(self._clock.seconds() // 60) - DAY_MINUTES
         with self._lock:
-            return sum(used for minute, used in self._minutes.items() if minute > oldest)
+            return self._used()
 
     def remaining(self) -> float:
         """Credits left now."""
@@ -53,10 +52,10 @@ class Meter:
 
     def spend(self, credits: float) -> bool:
         """Take credits; False when there are not enough, and then nothing is taken."""
-        if credits > self.remaining():
-            return False
         minute = int(self._clock.seconds() // 60)
         with self._lock:
+            if credits > self.budget - self._used():
+                return False
             self._minutes[minute] = self._minutes.get(minute, 0.0) + credits
             self._changed.add(minute)
         return True
@@ -87,6 +86,10 @@ class Meter:
                 return None
             self._sub_calls += 1
         return self._leave_sub
+
+    def _used(self) -> float:
+        oldest = int(self._clock.seconds() // 60) - DAY_MINUTES
+        return sum(used for minute, used in self._minutes.items() if minute > oldest)
 
     def _leave(self) -> None:
         with self._lock:

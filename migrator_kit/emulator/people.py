@@ -14,7 +14,7 @@ from migrator_kit.emulator.answers import (
 from migrator_kit.emulator.call import Call
 from migrator_kit.emulator.clock import later, local, zone
 from migrator_kit.emulator.crm import User
-from migrator_kit.emulator.seed import LICENCES, new_user, profile_of
+from migrator_kit.emulator.seed import new_user, profile_of
 from migrator_kit.emulator.store import get_setting
 from migrator_kit.emulator.values import EMAIL, record_id
 
@@ -98,7 +98,7 @@ def get_org(call: Call) -> Reply:
         "license_details": {
             "paid": crm.edition.name != "free",
             "paid_type": crm.edition.name.value,
-            "users_license_purchased": LICENCES,
+            "users_license_purchased": crm.settings.licences,
             "portal_users_license_purchased": 0,
             "trial_type": None,
             "trial_expiry": None,
@@ -159,8 +159,8 @@ def _facts(row: Any, position: int) -> dict[str, Any]:
         "last_name": row.get("last_name") or guess,
         "status": status,
         "time_zone": time_zone,
-        "profile": row.get("profile", "Standard"),
-        "role": row.get("role", "Manager"),
+        "profile": str(row.get("profile", "Standard")),
+        "role": str(row.get("role", "Manager")),
         "confirm": bool(row.get("confirm", True)),
     }
 

@@ -238,7 +238,7 @@ def _item(
     return {
         "id": str(number),
         "display_name": display_name,
-        "module": module,
+        "module": {"api_name": module, "id": call.crm.schema[module].id},
         "owner": users[int(owner)].reference if owner else None,
         "deleted_by": users[int(deleted_by)].reference,
         "deleted_time": local(deleted_time, call.user.tz),

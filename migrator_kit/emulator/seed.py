@@ -22,7 +22,6 @@ from migrator_kit.emulator.schema import (
 from migrator_kit.emulator.store import Store, Writer, get_setting, put_setting
 
 PIPELINE = "Standard (Standard)"
-LICENCES = 10
 # Mandatory by layout in a trial org that was observed (fact sheet 2.6), not by the system.
 _LAYOUT_REQUIRED = {"Deals": ("Account_Name",), "Leads": ("Company",)}
 _USERS = (

@@ -77,7 +77,9 @@ class EmulatorServer(Server):
             self._watch = asyncio.create_task(self._watch_parent(self._parent))
 
     async def _watch_parent(self, parent: int) -> None:
-        while process_lives(parent):
+        # A dead parent that nobody has collected still has its id; a child is then handed on.
+        is_child = os.getppid() == parent
+        while process_lives(parent) and (not is_child or os.getppid() == parent):
             await asyncio.sleep(1)
         self.should_exit = True
 

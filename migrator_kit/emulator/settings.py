@@ -10,6 +10,7 @@ from typing import Any
 class Settings:
     """Every switch with its value in a fresh file; README.md explains each choice."""
 
+    licences: int = 10
     token_seconds: int = 3600
     token_quota: int = 10
     tokens_alive: int = 15
@@ -17,6 +18,7 @@ class Settings:
     zfs_bytes: int = 20 * 1024 * 1024
     storage_bytes: int = 50 * 1024 * 1024 * 1024
     bulk_zip_bytes: int = 25 * 1024 * 1024
+    bulk_read_rows: int = 200_000
     job_seconds: float = 0.1
     page_limit: int = 2_000
     token_page_limit: int = 100_000

@@ -7,10 +7,11 @@ the same transaction, so a running load commits once for each batch.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Insert, Table, delete, func, select, update
@@ -45,6 +46,7 @@ class Writer:
         """Time spent in the ledger so far."""
         self._engine = engine.execution_options(writing=True)
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._statements: dict[tuple[str, ...], tuple[str, Callable[[Row], Any] | None]] = {}
         self._numbers = _Numbers(0, 0, 0, "")
         with self._transaction() as connection:
             self._batch_id = _last(connection, schema.batch.c.batch_id)
@@ -199,34 +201,38 @@ class Writer:
 
     def _append(self, connection: Connection, table: Table, rows: list[Row]) -> None:
         if rows:
-            self._many(connection, table.insert().values(dict.fromkeys(rows[0])), rows)
+            self._many(connection, table, rows, lambda: table.insert().values(_nothing(rows[0])))
 
     def _upsert(
         self, connection: Connection, table: Table, rows: list[Row], keep: tuple[str, ...] = ()
     ) -> None:
         """Insert rows or overwrite those with the same key, except the columns to `keep`."""
-        if not rows:
-            return
-        statement = self._insert(table).values(dict.fromkeys(rows[0]))
-        keys = [column.name for column in table.primary_key]
-        overwritten = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-        for name in keep:
-            overwritten.pop(name, None)
-        upsert = statement.on_conflict_do_update(index_elements=keys, set_=overwritten)
-        self._many(connection, upsert, rows)
+        if rows:
+            self._many(connection, table, rows, lambda: self._overwriting(table, rows[0], keep))
 
-    def _many(self, connection: Connection, statement: Insert, rows: list[Row]) -> None:
+    def _overwriting(self, table: Table, row: Row, keep: tuple[str, ...]) -> Insert:
+        statement = self._insert(table).values(_nothing(row))
+        keys = [column.name for column in table.primary_key]
+        overwritten = {
+            name: statement.excluded[name] for name in row if name not in keys and name not in keep
+        }
+        return statement.on_conflict_do_update(index_elements=keys, set_=overwritten)
+
+    def _many(
+        self, connection: Connection, table: Table, rows: list[Row], made: Callable[[], Insert]
+    ) -> None:
         """Hand rows to the driver in one go.
 
-        SQLAlchemy writes the statement; its handling of each parameter would take half of the
-        ledger's time.
+        SQLAlchemy writes the statement, once for each table; its handling of each parameter would
+        take half of the ledger's time.
         """
-        compiled = statement.compile(dialect=self._engine.dialect)
-        if compiled.positional and compiled.positiontup is not None:
-            values: list[Any] = [tuple(row[name] for name in compiled.positiontup) for row in rows]
-        else:
-            values = rows
-        connection.exec_driver_sql(str(compiled), values)
+        known = (table.name, *rows[0])
+        if known not in self._statements:
+            compiled = made().compile(dialect=self._engine.dialect)
+            order = compiled.positiontup if compiled.positional else None
+            self._statements[known] = (str(compiled), itemgetter(*order) if order else None)
+        statement, in_order = self._statements[known]
+        connection.exec_driver_sql(statement, [in_order(row) for row in rows] if in_order else rows)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -240,6 +246,11 @@ class Writer:
             raise
         finally:
             self.seconds += time.perf_counter() - started
+
+
+def _nothing(row: Row) -> dict[str, None]:
+    """Return the row's columns for a statement whose values come later."""
+    return dict.fromkeys(row)
 
 
 def _now() -> str:

@@ -12,17 +12,29 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel
 from rapidfuzz import process
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 
-from migrator_kit.engagement import Engagement, digest_text
+from migrator_kit.engagement import Engagement
 from migrator_kit.errors import GateClosed, ParameterError
+from migrator_kit.mapping.dataset import quoted
+from migrator_kit.mapping.digests import row_digest
 from migrator_kit.mapping.files import load_mapping
 from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectMapping
-from migrator_kit.mapping.transforms.choices import find_entry
+from migrator_kit.mapping.objects import (
+    SnapshotTables,
+    clear_errors,
+    inner,
+    opened,
+    tables_of,
+    to_frame,
+)
+from migrator_kit.mapping.transforms import find, read_options, run
+from migrator_kit.mapping.transforms.choices import KEEP, PicklistOptions, map_choice
+from migrator_kit.mapping.transforms.columns import as_text, blank_to_none
 from migrator_kit.privacy import mask
-from migrator_kit.source.snapshot import Snapshot
-from migrator_kit.yamlfile import load_tree, round_trip
+from migrator_kit.yamlfile import round_trip
 
 OPENS_WITH = "migrator confirm DIR --by NAME --all"
 _NAMED = 8
@@ -81,32 +93,47 @@ def decide(
     """
     mapping = load_mapping(engagement)
     known = row_names(mapping)
-    unknown = [name for name in rows or () if name not in known]
-    if unknown:
-        near = process.extractOne(unknown[0], list(known))
-        raise ParameterError(
-            f"There is no mapping row {unknown[0]!r}.",
-            hint=f"Did you mean {near[0]!r}? Rows are named Object.Field." if near else None,
-        )
-    waiting = {*pending(mapping), *changed_since(mapping)}
-    chosen = set(rows) if rows is not None else waiting
+    if rows is None:
+        chosen = {*pending(mapping), *changed_since(mapping)}
+    else:
+        chosen = {_row_named(name, mapping, known) for name in rows}
     instant = (when or datetime.now(UTC)).isoformat(timespec="seconds")
-    tree = load_tree(engagement.mapping_path)
+    yaml = _editor()
+    tree = yaml.load(engagement.mapping_path.read_text(encoding="utf-8"))
     for name, node in _nodes(tree):
         if name in chosen:
-            decision = {"state": state, "by": by, "when": instant}
+            decision = CommentedMap({"state": state, "by": by, "when": instant})
             decision |= {"note": note} if note else {}
-            node["decision"] = decision | {"proposal": _answered(known[name])}
+            decision["proposal"] = row_digest(known[name])
+            decision.fa.set_flow_style()
+            node["decision"] = decision
     fresh = engagement.mapping_path.with_suffix(".new")
     with fresh.open("w", encoding="utf-8") as stream:
-        round_trip().dump(tree, stream)
+        yaml.dump(tree, stream)
     fresh.replace(engagement.mapping_path)
     return tuple(name for name in known if name in chosen)
 
 
-def _answered(row: BaseModel) -> str:
-    """Return the digest of what a decision is about: the row without the decision."""
-    return digest_text(row.model_dump_json(exclude={"decision"}, exclude_defaults=True))[:16]
+def _row_named(name: str, mapping: Mapping, known: dict[str, Any]) -> str:
+    """Return the row that a person means: `Object.Field`, or any column of a disposition."""
+    if name in known:
+        return name
+    for entry in mapping.not_moved:
+        if name in entry.sources:
+            return entry.sources[0]
+    near = process.extractOne(name, list(known))
+    raise ParameterError(
+        f"There is no mapping row {name!r}.",
+        hint=f"Did you mean {near[0]!r}? Rows are named Object.Field." if near else None,
+    )
+
+
+def _editor() -> YAML:
+    """Return a YAML that gives every line back as a person wrote it, long lines and quotes too."""
+    yaml = round_trip()
+    yaml.preserve_quotes = True
+    yaml.width = 1_000_000
+    return yaml
 
 
 def _nodes(tree: Any) -> Iterator[tuple[str, Any]]:
@@ -125,15 +152,16 @@ def changed_since(mapping: Mapping) -> tuple[str, ...]:
         for name, row in row_names(mapping).items()
         if row.decision is not None
         and row.decision.proposal
-        and row.decision.proposal != _answered(row)
+        and row.decision.proposal != row_digest(row)
     )
 
 
-def coverage(mapping: Mapping, snapshot: Snapshot) -> Coverage:
+def coverage(mapping: Mapping, snapshot: SnapshotTables) -> Coverage:
     """Return how much of the mapping, the snapshot's columns and its values is decided."""
-    tables = snapshot.manifest.tables
+    with opened(snapshot) as connection:
+        tables = tables_of(connection)
     sources = pd.DataFrame(
-        [(table, column) for table, manifest in tables.items() for column in manifest.columns],
+        [(table, column) for table, columns in tables.items() for column in columns],
         columns=["table", "column"],
     )
     moved = {s.lower() for item in mapping.objects for row in item.fields for s in row.sources}
@@ -151,28 +179,26 @@ def coverage(mapping: Mapping, snapshot: Snapshot) -> Coverage:
     )
 
 
-def value_counts(mapping: Mapping, snapshot: Snapshot) -> pd.DataFrame:
+def value_counts(mapping: Mapping, snapshot: SnapshotTables) -> pd.DataFrame:
     """Return the values of every mapped picklist: object, field, value, becomes, records.
 
     `becomes` is empty where neither the value map nor `otherwise` decides. Values of patients are
     masked by the data class of their row.
     """
     frames = [pd.DataFrame(columns=["object", "field", "value", "becomes", "records"])]
-    with snapshot.connect() as connection:
-        for item, row in _picklists(mapping):
-            column = row.columns[0]
-            counted = connection.execute(
-                f'SELECT CAST("{column}" AS VARCHAR) AS value, count(*) AS records '
-                f"FROM ({item.select}) WHERE nullif(trim(CAST(\"{column}\" AS VARCHAR)), '') "
-                "IS NOT NULL GROUP BY ALL ORDER BY records DESC, value"
-            ).df()
-            otherwise = _otherwise(row)
-            entries = counted["value"].map(lambda value, row=row: find_entry(value, row.values))
-            targets = entries.map(row.values, na_action="ignore")
-            if otherwise is not None:
-                rule = counted["value"] if otherwise == "keep" else f"{otherwise} (otherwise)"
-                targets = targets.where(targets.notna(), rule)
-            counted["becomes"] = targets
+    with opened(snapshot) as connection:
+        for item, row, options in _picklists(mapping):
+            with clear_errors(item.object):
+                column = quoted(row.columns[0])
+                counted = to_frame(connection.sql(
+                    f"SELECT CAST({column} AS VARCHAR) AS value, count(*) AS records "
+                    f"FROM ({inner(item.select)}) GROUP BY ALL"
+                ).to_arrow_table())  # fmt: skip
+            counted["value"] = _prepared(counted["value"], row)
+            counted = counted.dropna(subset="value").groupby("value", as_index=False).sum()
+            counted = counted.sort_values(["records", "value"], ascending=[False, True])
+            becomes = [_becomes(value, options) for value in counted["value"]]
+            counted["becomes"] = pd.Series(becomes, index=counted.index, dtype="str")
             counted["value"] = mask(counted["value"], row.data_class)
             counted.insert(0, "field", row.target)
             counted.insert(0, "object", str(item.object))
@@ -180,31 +206,50 @@ def value_counts(mapping: Mapping, snapshot: Snapshot) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _open_values(mapping: Mapping, snapshot: Snapshot) -> pd.DataFrame:
+def _prepared(values: pd.Series, row: FieldMapping) -> pd.Series:
+    """Return source values as the value map sees them: after the steps that come before it."""
+    for step in row.transform:
+        if step.name == "picklist":
+            break
+        values, _ = run(find(step.name), [values], read_options(step.name, step.options))
+    return blank_to_none(as_text(values)).str.strip()
+
+
+def _becomes(value: str, options: PicklistOptions) -> str | None:
+    """Return what a value becomes, None where nobody decided."""
+    target, known = map_choice(value, options)
+    if known:
+        return target or "(empty)"
+    if options.otherwise is None:
+        return None
+    return value if options.otherwise == KEEP else f"{options.otherwise} (otherwise)"
+
+
+def _open_values(mapping: Mapping, snapshot: SnapshotTables) -> pd.DataFrame:
     counts = value_counts(mapping, snapshot)
     open_values = counts[counts["becomes"].isna()]
     return open_values.drop(columns="becomes").reset_index(drop=True)
 
 
-def _picklists(mapping: Mapping) -> Iterator[tuple[ObjectMapping, FieldMapping]]:
+def _picklists(
+    mapping: Mapping,
+) -> Iterator[tuple[ObjectMapping, FieldMapping, PicklistOptions]]:
     for item in mapping.objects:
         for row in item.fields:
-            if any(step.name == "picklist" for step in row.transform):
-                yield item, row
+            for step in row.transform:
+                if step.name == "picklist" and row.columns:
+                    given = {"values": dict(row.values), **step.options}
+                    yield item, row, PicklistOptions.model_validate(given)
 
 
-def _otherwise(row: FieldMapping) -> str | None:
-    steps = [step for step in row.transform if step.name == "picklist"]
-    return steps[0].options.get("otherwise")
-
-
-def require_confirmed(mapping: Mapping, snapshot: Snapshot) -> Coverage:
+def require_confirmed(mapping: Mapping, snapshot: SnapshotTables) -> Coverage:
     """Return the coverage where everything is decided. Raises GateClosed naming what is open."""
     state = coverage(mapping, snapshot)
     if state.complete:
         return state
     columns = state.open_columns["table"] + "." + state.open_columns["column"]
     values = state.open_values["object"] + "." + state.open_values["field"]
+    values += " = " + state.open_values["value"].astype("str")
     parts = [
         _named("mapping rows wait for confirmation", list(state.open_rows)),
         _named("rows were changed after their confirmation", list(state.changed_rows)),

@@ -85,14 +85,13 @@ def select_columns(connection: duckdb.DuckDBPyConnection, select: str) -> dict[s
     return {str(row[0]): str(row[1]) for row in rows}
 
 
-def table_columns(snapshot: SnapshotTables) -> dict[str, tuple[str, ...]]:
-    """Return the columns of every table of a snapshot."""
+def tables_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
+    """Return the columns of every table of an open snapshot."""
     found: dict[str, list[str]] = {}
-    with opened(snapshot) as connection:
-        rows = connection.execute(
-            "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal "
-            "ORDER BY table_name, column_index"
-        ).fetchall()
+    rows = connection.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal "
+        "ORDER BY table_name, column_index"
+    ).fetchall()
     for table, column in rows:
         found.setdefault(str(table), []).append(str(column))
     return {table: tuple(columns) for table, columns in found.items()}
@@ -138,21 +137,30 @@ _MISSING_COLUMN = re.compile(
 _OF_TABLE = re.compile(r"Table \"([^\"]+)\" does not have")
 
 
-def explain(error: duckdb.Error) -> str:
-    """Return what is wrong with a SELECT in words that hold names, but no value of the data."""
+def missing_name(error: duckdb.Error) -> tuple[str, str]:
+    """Return what a SELECT names and the snapshot lacks: `table` or `column`, and its name."""
     text = str(error)
     if table := _MISSING_TABLE.search(text):
-        return f"the snapshot has no table {table[1]!r}"
+        return "table", table[1]
     if column := _MISSING_COLUMN.search(text):
-        of_table = _OF_TABLE.search(text)
-        where = f"{of_table[1]!r}" if of_table else "the snapshot's tables"
-        return f"{where} has no column {column[1] or column[2]!r}".replace(
-            "tables has", "tables have"
-        )
+        return "column", column[1] or column[2]
+    return "", ""
+
+
+def explain(error: duckdb.Error) -> str:
+    """Return what is wrong with a SELECT in words that hold names, but no value of the data."""
+    kind, name = missing_name(error)
+    if kind == "table":
+        return f"the snapshot has no table {name!r}"
+    if kind == "column":
+        of_table = _OF_TABLE.search(str(error))
+        if of_table:
+            return f"{of_table[1]!r} has no column {name!r}"
+        return f"no table of the SELECT has a column {name!r}"
     if isinstance(error, duckdb.ParserException | duckdb.BinderException):
-        return text.splitlines()[0]
-    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
-    return f"{kind} on a value of the data (use TRY_CAST to leave such values empty)"
+        return str(error).splitlines()[0]
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
+    return f"{words} on a value of the data (use TRY_CAST to leave such values empty)"
 
 
 def _ordered(connection: duckdb.DuckDBPyConnection, mapping: ObjectMapping) -> str:

@@ -35,6 +35,7 @@ class _Column:
     """Text and whole numbers go as JSON; fractions, bytes and mixed values cell by cell."""
 
 
+_COMBINATIONS = 2_000
 Row = tuple[Any, ...]
 
 
@@ -122,13 +123,40 @@ class SqliteSource(Closing):
 
     def _columns(self, table: SourceTable) -> list[_Column]:
         """Decide each column's type from its declaration and the storage classes it holds."""
-        classes = [f"nullif(typeof({quoted(name)}), 'null')" for name in table.columns]
-        asked = ", ".join(f"min({each}), max({each})" for each in classes)
-        (held,) = self._all(f"SELECT {asked} FROM {quoted(table.name)}")
-        return [
-            _column(name, declared, {c.decode() for c in held[2 * i : 2 * i + 2] if c})
-            for i, (name, declared) in enumerate(table.columns.items())
-        ]
+        held = self._classes(table)
+        return [_column(name, declared, held[name]) for name, declared in table.columns.items()]
+
+    def _classes(self, table: SourceTable) -> dict[str, set[str]]:
+        """Return the storage classes that each column holds over all rows, null left out.
+
+        Text columns can hold nothing but text and blobs, and SQLite sorts blobs after all text.
+        """
+        place = f"FROM {quoted(table.name)}"
+        texts = [name for name, declared in table.columns.items() if _is_text(declared.upper())]
+        held = {name: {"text"} for name in texts}
+        blobs = [f"{quoted(name)} >= x''" for name in texts]
+        if texts and self._all(f"SELECT 1 {place} WHERE {' OR '.join(blobs)} LIMIT 1"):
+            (found,) = self._all(f"SELECT {', '.join(f'max({each})' for each in blobs)} {place}")
+            held |= {n: {"text", "blob"} for n, blob in zip(texts, found, strict=True) if blob}
+        others = [name for name in table.columns if name not in held]
+        return held | self._typeof(others, place)
+
+    def _typeof(self, names: list[str], place: str) -> dict[str, set[str]]:
+        """Return classes of columns by `typeof`: all combinations at once, where they are few."""
+        if not names:
+            return {}
+        each = ", ".join(f"typeof({quoted(name)})" for name in names)
+        found = self._all(f"SELECT DISTINCT {each} {place} LIMIT {_COMBINATIONS}")
+        if len(found) == _COMBINATIONS:
+            classes = [f"nullif(typeof({quoted(name)}), 'null')" for name in names]
+            ends = [f"{end}({each})" for end in ("min", "max") for each in classes]
+            (row,) = self._all(f"SELECT {', '.join(ends)} {place}")
+            found = [row[: len(names)], row[len(names) :]]
+        columns = zip(*found, strict=True) if found else [()] * len(names)
+        return {
+            name: {held.decode() for held in values if held} - {"null"}
+            for name, values in zip(names, columns, strict=True)
+        }
 
     def _batches(self, table: str, columns: list[_Column], schema: pa.Schema) -> Iterator[pa.Table]:
         """Yield small tables: SQLite writes plain columns as JSON, Arrow reads it in a thread."""
@@ -176,7 +204,7 @@ class SqliteSource(Closing):
     def _from_cells(self, table: str, column: _Column, found: tuple[Any, ...]) -> pa.Array:
         """Return a column of Python values; mixed ones become text that loses nothing."""
         if column.type == pa.float64():
-            return pa.array([None if v is None else float(v) for v in found], column.type)
+            return _floats(found)
         if column.type == pa.binary():
             return pa.array(found, column.type)
         texts, page = repaired(v if isinstance(v, bytes) else str(v).encode() for v in found)
@@ -188,10 +216,18 @@ class SqliteSource(Closing):
         )
 
 
+def _floats(values: tuple[Any, ...]) -> pa.Array:
+    """Return numbers as fractions; whole numbers beyond 2^53 are rounded, as SQLite does."""
+    try:
+        return pa.array(values, pa.float64())
+    except pa.ArrowInvalid:
+        return pa.array([None if v is None else float(v) for v in values], pa.float64())
+
+
 def _column(name: str, declared: str, held: set[str]) -> _Column:
     """Return how a column is read, from its declared type and the storage classes found.
 
-    `held` has the first and the last by name of blob, integer, real, text; empty: all null.
+    `held` has classes among blob, integer, real, text, the first and the last by name for sure.
     """
     upper = declared.upper()
     if not held:
@@ -205,6 +241,12 @@ def _column(name: str, declared: str, held: set[str]) -> _Column:
     if held == {"integer"} and not _is_fraction(upper):
         return _Column(name, pa.int64(), plain=True)
     return _Column(name, pa.float64(), plain=False)
+
+
+def _is_text(declared: str) -> bool:
+    """Whether SQLite turns numbers into text in a column of this declared type."""
+    texts = any(word in declared for word in ("CHAR", "CLOB", "TEXT"))
+    return texts and "INT" not in declared
 
 
 def _is_fraction(declared: str) -> bool:

@@ -30,11 +30,12 @@ _DEAD = frozenset({"invalid_code", "invalid_client", "invalid_grant", "invalid_c
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token, the API host it is for, and when it ends (seconds since the epoch)."""
+    """An access token, its API host, when it ends (seconds since the epoch), what it may do."""
 
     value: str = field(repr=False)
     api_domain: str
     expires_at: float
+    scope: str = ""
 
     def fresh(self, now: float) -> bool:
         """Whether the token can still be used at `now`."""
@@ -86,7 +87,7 @@ class TokenCache:
             with self._store.exclusive() as held:
                 now = self._clock()
                 if held.value is not None:
-                    shared = Token(held.value, held.api_domain, held.expires_at)
+                    shared = Token(held.value, held.api_domain, held.expires_at, held.scope)
                     if shared.fresh(now):
                         return shared
                 wait = held.wait_for_quota(now)
@@ -120,8 +121,9 @@ class TokenCache:
         lifetime = body.get("expires_in")
         seconds = float(lifetime) if isinstance(lifetime, int | float | str) else 3600.0
         held.value, held.api_domain, held.expires_at = value, domain, now + seconds
+        held.scope = str(body.get("scope") or "")
         LOG.info("access token refreshed, valid for %.0f s", seconds)
-        return Token(value, domain, now + seconds)
+        return Token(value, domain, now + seconds, held.scope)
 
     def _post(self) -> Mapping[str, object]:
         """Send the refresh; secrets travel in the form body, never in the URL."""
@@ -183,4 +185,4 @@ def _refusal(body: Mapping[str, object]) -> TargetError:
 def _store_for(settings: ZohoSettings) -> TokenStore:
     if settings.state_folder is None:
         return MemoryStore()
-    return FileStore(settings.state_folder / f"zoho-token-{settings.fingerprint()}.db")
+    return FileStore(settings.state_folder / f"zoho-access-{settings.fingerprint()}.db")

@@ -61,7 +61,7 @@ class Bulk:
 
     def upload(self, path: Path) -> str:
         """Send a zip made by `bulkfiles.write_zips`; return Zoho's file id."""
-        if path.stat().st_size > limits.BULK_BYTES:
+        if path.is_file() and path.stat().st_size > limits.BULK_BYTES:
             raise TerminalError("A bulk file is larger than 25 MB.", code="FILE_TOO_LARGE")
         call = Call(
             "POST",

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from migrator_kit.errors import TerminalError
 from migrator_kit.zoho import org as orgs
+from migrator_kit.zoho import scopes
 from migrator_kit.zoho.attachments import Attachments
 from migrator_kit.zoho.bulk import Bulk
 from migrator_kit.zoho.calls import Call
@@ -71,6 +72,9 @@ class ZohoClient:
 
     def org(self, *, refresh: bool = False) -> Org:
         """Return the org; from then on calls are paced by the limits of its edition."""
+        known = self._org
+        if known is not None and not refresh:
+            return known
         with self._lock:
             if self._org is None or refresh:
                 found = orgs.read_org(self._transport)
@@ -127,6 +131,14 @@ class ZohoClient:
                 hint="Set the target's kind in engagement.yml, or use the other org's credentials.",
             )
         return org
+
+    def missing_scopes(self) -> tuple[str, ...]:
+        """Return the scopes a migration needs that the refresh token was not given.
+
+        Empty as well where Zoho's token answer names no scopes: then a call will tell.
+        """
+        granted = self._transport.tokens.token().scope
+        return scopes.missing(granted) if granted else ()
 
     def _prepare(self, call: Call) -> None:
         """Before the first call: know the edition. Before the first write: check the org's kind.

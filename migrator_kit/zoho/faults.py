@@ -6,6 +6,7 @@ refused token say no. A cut line, a read time-out, a server fault or half an ans
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -124,7 +125,13 @@ def envelope(body: object) -> tuple[str | None, Mapping[str, Any]]:
 
 def credits_used_up(status: int, code: str | None, remaining: str | None) -> bool:
     """Return whether a 429 means that the org's credits are gone, not that calls came too fast."""
-    return status == 429 and (code in _CREDIT_CODES or remaining == "0")
+    return status == 429 and (code in _CREDIT_CODES or credits_left(remaining) == 0)
+
+
+def credits_left(header: str | None) -> int | None:
+    """Return the whole credits that `X-API-CREDITS-REMAINING` names, or None without it."""
+    text = (header or "").strip()
+    return int(float(text)) if re.fullmatch(r"\d+(\.\d+)?", text) else None
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -141,10 +148,12 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _spot(details: Mapping[str, Any]) -> str:
-    parts = (
+    permissions = details.get("permissions")
+    parts = [
         details.get("json_path") or field_of(details),
         details.get("param_name"),
         details.get("column_name"),
-    )
+        *(permissions if isinstance(permissions, list) else ()),
+    ]
     named = ", ".join(str(part) for part in parts if part)
     return f" at {named}" if named else ""

@@ -14,17 +14,23 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from migrator_kit.zoho.credits import CreditMeter
+from migrator_kit.zoho.faults import credits_left
 from migrator_kit.zoho.limits import Limits, limits_for
 from migrator_kit.zoho.settings import ZohoSettings
 
 _RECOVERY_CALLS = 50
 """Calls without a 429 after which one more call in flight is tried."""
 
+_ONE_MOMENT = 1.0
+"""Seconds within which several calls in flight meet the same limit."""
+
 
 class Gate:
     """Lets a limited number of calls through at once; halves on a 429, then recovers slowly."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._throttled_at = float("-inf")
         self._condition = threading.Condition()
         self._most = self._allowed = most
         self._calm = 0
@@ -42,10 +48,13 @@ class Gate:
             self._condition.notify_all()
 
     def throttled(self) -> None:
-        """Take a 429 into account."""
+        """Take a 429 into account; those of one moment count as one."""
         with self._condition:
-            self._allowed = max(1, self._allowed // 2)
             self._calm = 0
+            now = self._clock()
+            if now - self._throttled_at >= _ONE_MOMENT:
+                self._allowed = max(1, self._allowed // 2)
+                self._throttled_at = now
 
     def __enter__(self) -> Gate:
         with self._condition:
@@ -82,9 +91,9 @@ class Charge:
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Take over what the org itself says is left."""
-        remaining = headers.get("X-API-CREDITS-REMAINING", "").strip()
-        if remaining.isdigit():
-            self._meter.observe(int(remaining))
+        remaining = credits_left(headers.get("X-API-CREDITS-REMAINING"))
+        if remaining is not None:
+            self._meter.observe(remaining)
 
 
 class Pacer:

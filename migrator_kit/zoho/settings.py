@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrator_kit.errors import ConfigError
-from migrator_kit.zoho.hosts import HOSTS, DataCentre, is_loopback
+from migrator_kit.zoho.hosts import HOSTS, DataCentre, Environment, is_loopback
 
 KEYRING_SERVICE = "migrator-kit-zoho"
 CREDENTIALS = {
@@ -111,6 +111,7 @@ class ZohoSettings:
 def settings_from_environment(
     *,
     data_centre: DataCentre | str = DataCentre.US,
+    environment: Environment | None = None,
     accounts_url: str | None = None,
     upload_url: str | None = None,
     expected_kind: str | None = None,
@@ -121,6 +122,8 @@ def settings_from_environment(
 ) -> ZohoSettings:
     """Return settings with credentials from the environment, else from the system keyring.
 
+    The API host comes with each token; `environment` names it from the table of hosts instead,
+    for a token answer that names the production host for a sandbox or developer org.
     Raises ConfigError naming every credential that neither holds; never shows one that is there.
     """
     found = {
@@ -135,6 +138,8 @@ def settings_from_environment(
             f"{KEYRING_SERVICE}. Never put them in a notebook or in engagement.yml.",
         )
     hosts = HOSTS[_data_centre(data_centre)]
+    if environment is not None:
+        changes.setdefault("api_url", hosts.api(environment))
     return ZohoSettings(
         accounts_url=accounts_url or hosts.accounts,
         upload_url=upload_url,

@@ -15,7 +15,8 @@ from migrator_kit.errors import ConfigError
 
 _SCHEMA = """
 create table if not exists token (
-  one integer primary key check (one = 1), value text, api_domain text, expires_at real
+  one integer primary key check (one = 1),
+  value text, api_domain text, expires_at real, scope text
 );
 create table if not exists refresh (at real);
 create table if not exists spent (minute integer primary key, credits integer);

@@ -20,6 +20,7 @@ class Refreshes:
     value: str | None = field(default=None, repr=False)
     api_domain: str = ""
     expires_at: float = 0.0
+    scope: str = ""
     times: list[float] = field(default_factory=list)
 
     def note(self, now: float) -> None:
@@ -71,18 +72,18 @@ class FileStore:
     def exclusive(self) -> Iterator[Refreshes]:
         """Lock the file and give what it holds. A refused refresh is counted as well."""
         with self._file.exclusive() as connection:
-            row = connection.execute("select value, api_domain, expires_at from token").fetchone()
+            found = connection.execute("select value, api_domain, expires_at, scope from token")
+            value, domain, expires_at, scope = found.fetchone() or (None, "", 0.0, "")
             times = [at for (at,) in connection.execute("select at from refresh order by at")]
-            value, domain, expires_at = row or (None, "", 0.0)
-            held = Refreshes(value, domain, expires_at, times)
+            held = Refreshes(value, domain, expires_at, scope, times)
             failure: BaseException | None = None
             try:
                 yield held
             except BaseException as error:  # noqa: BLE001 - kept until the count is written
                 failure = error
             connection.execute(
-                "insert or replace into token values (1, ?, ?, ?)",
-                (held.value, held.api_domain, held.expires_at),
+                "insert or replace into token values (1, ?, ?, ?, ?)",
+                (held.value, held.api_domain, held.expires_at, held.scope),
             )
             connection.execute("delete from refresh")
             connection.executemany("insert into refresh values (?)", [(at,) for at in held.times])

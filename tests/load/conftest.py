@@ -242,7 +242,7 @@ def mapping() -> Mapping:
     return Mapping.model_validate(MAPPING)
 
 
-def open_org(url: str, **changes: Any) -> Target:
+def _open_org(url: str, **changes: Any) -> Target:
     """Connect to an emulator as the loader would, with short waits."""
     quick = Retries(attempts=3, first_wait=0.01, longest_wait=0.05, quota_wait=1.0)
     settings = ZohoSettings.for_emulator(
@@ -254,9 +254,14 @@ def open_org(url: str, **changes: Any) -> Target:
     return Target(client, org, users, client.current_user(), TargetKind.EMULATOR, url)
 
 
+@pytest.fixture(scope="session")
+def open_org() -> Callable[..., Target]:
+    return _open_org
+
+
 @pytest.fixture
 def target(emulator: Any) -> Iterator[Target]:
-    opened = open_org(emulator.url)
+    opened = _open_org(emulator.url)
     yield opened
     opened.close()
 

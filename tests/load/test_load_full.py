@@ -50,8 +50,9 @@ def test_the_whole_practice_arrives_linked(
         ids_by_source(ledger, name)
         for name in (ObjectName.PRACTICE, ObjectName.PATIENT, ObjectName.PLAN)
     )
-    contacts = records(target, "Contacts", "Account_Name", "Owner", "Date_of_Birth", "Source_System_ID",
-                       "Source_Created_Time", "Insurance_Carrier")  # fmt: skip
+    contacts = records(
+        target, "Contacts", "Account_Name", "Date_of_Birth", "Source_System_ID", "Insurance_Carrier"
+    )
     for row in practice.data[ObjectName.PATIENT]:
         contact = contacts[patients[row["source_id"]]]
         assert contact["Source_System_ID"] == row["source_id"]

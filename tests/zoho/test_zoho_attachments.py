@@ -80,7 +80,7 @@ def test_an_empty_file_is_sent_too(toy, client, reply, tmp_path):
 
 
 def test_upload_of_a_large_sparse_file_keeps_memory_flat(toy, reply, tmp_path):
-    size = 192 << 20
+    size = 128 << 20
     path = tmp_path / "scan.dcm"
     with path.open("wb") as stream:
         stream.truncate(size)
@@ -92,7 +92,7 @@ def test_upload_of_a_large_sparse_file_keeps_memory_flat(toy, reply, tmp_path):
 
 
 def test_download_of_a_large_file_keeps_memory_flat(toy, reply, tmp_path):
-    size = 192 << 20
+    size = 128 << 20
     path = tmp_path / "scan.dcm"
     answer = reply(200, headers=BINARY, media="application/x-download", zeros=size)
     toy.on("GET", f"{FILES}/9", answer)

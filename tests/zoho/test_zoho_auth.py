@@ -161,7 +161,7 @@ def test_processes_share_token_and_count_through_the_state_folder(toy, clock, tm
     assert second.token().value == "1000.token-2"
     clock.now += 3000
     assert cache(toy, clock, state_folder=tmp_path).token().value == "1000.token-2"
-    (path,) = tmp_path.glob("zoho-token-*.db")
+    (path,) = tmp_path.glob("zoho-access-*.db")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "emulator" not in path.name
 
@@ -215,6 +215,28 @@ def test_settings_come_from_the_environment_and_show_no_secret():
     for value in ENVIRON.values():
         assert value not in repr(settings)
         assert value not in str(settings)
+
+
+def test_the_api_host_can_be_named_by_environment():
+    settings = settings_from_environment(
+        data_centre="in", environment=Environment.DEVELOPER, environ=ENVIRON
+    )
+    assert settings.api_url == "https://developer.zohoapis.in"
+    assert settings_from_environment(environ=ENVIRON).api_url is None
+
+
+def test_missing_scopes_are_named(toy, make_client, reply, tmp_path):
+    def token(seen):
+        body = toy.token(seen).body
+        granted = "ZohoCRM.modules.ALL ZohoCRM.settings.fields.ALL,ZohoCRM.users.READ"
+        return reply(body={**body, "scope": granted})
+
+    toy.on("POST", TOKEN, token)
+    for _ in range(2):
+        missing = make_client(state_folder=tmp_path).missing_scopes()
+        assert "ZohoCRM.modules.notes.ALL" not in missing
+        assert {"ZohoCRM.settings.ALL", "ZohoCRM.org.READ", "ZohoFiles.files.ALL"} <= set(missing)
+    assert toy.tokens == 1
 
 
 def test_missing_credentials_are_named_and_present_ones_not_shown():

@@ -173,8 +173,11 @@ def test_custom_fields_by_module():
 
 
 def test_gate_recovers_after_calm():
-    gate = Gate(8)
+    moments = iter([0.0, 0.1, 5.0])
+    gate = Gate(8, clock=lambda: next(moments))
     gate.throttled()
+    gate.throttled()
+    assert gate.allowed == 4
     gate.throttled()
     assert gate.allowed == 2
     for _ in range(300):

@@ -36,7 +36,7 @@ def picklist(values: pd.Series, options: PicklistOptions) -> Transformed:
     found = [map_choice(value, options) for value in values]
     targets = pd.Series([target or None for target, _ in found], index=values.index, dtype="str")
     known = pd.Series([known for _, known in found], index=values.index, dtype=bool)
-    unknown = ~known | targets.isna()
+    unknown = targets.isna() | (~known & (options.otherwise != KEEP))
     return Transformed(
         targets, no_reasons(values.index).mask(unknown, str(RejectReason.UNKNOWN_VALUE))
     )

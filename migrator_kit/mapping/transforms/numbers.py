@@ -86,13 +86,13 @@ def ordinal(columns: list[pd.Series], options: OrdinalOptions) -> Transformed:
 
 
 class BooleanOptions(Options):
-    """`true`, `false`: the texts for yes and no. `invert`: consent to opt-out and the like.
+    """`yes`, `no`: the texts that mean it. `invert`: consent to opt-out and the like.
 
     `missing`: what stands where nothing was recorded (before it is inverted).
     """
 
-    true: tuple[str, ...] = ("1", "-1", "true", "t", "yes", "y", "on", "x", "ja", "j", "ναι", "sí")
-    false: tuple[str, ...] = ("0", "false", "f", "no", "n", "off", "nein", "όχι", "οχι")
+    yes: tuple[str, ...] = ("1", "-1", "true", "t", "yes", "y", "on", "x", "ja", "j", "ναι", "sí")
+    no: tuple[str, ...] = ("0", "false", "f", "no", "n", "off", "nein", "όχι", "οχι")
     invert: bool = False
     missing: bool | None = None
 
@@ -102,8 +102,8 @@ def boolean(columns: list[pd.Series], options: BooleanOptions) -> Transformed:
     """Yes or no."""
     column = columns[0]
     texts = pc.utf8_lower(pc.utf8_trim_whitespace(to_arrow(column)))
-    yes = pc.is_in(texts, value_set=pa.array(options.true, pa.large_string()))
-    no = pc.is_in(texts, value_set=pa.array(options.false, pa.large_string()))
+    yes = pc.is_in(texts, value_set=pa.array(options.yes, pa.large_string()))
+    no = pc.is_in(texts, value_set=pa.array(options.no, pa.large_string()))
     answers = pc.if_else(yes, True, pc.if_else(no, False, None))
     unread = np.asarray(pc.and_(pc.is_valid(texts), pc.is_null(answers)))
     if options.missing is not None:

@@ -1,0 +1,222 @@
+"""The command line: each command opens an engagement, calls one function, and shows its result.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage or input; 3 waits for a person.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from click.exceptions import ClickException
+
+from migrator_kit import __version__
+from migrator_kit.errors import MigratorError, ParameterError
+
+app = typer.Typer(
+    name="migrator",
+    help="Move a dental practice out of Dent-O-Soft into Zoho CRM, and prove that it arrived.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[Path, typer.Argument(help="The engagement's folder.", metavar="DIR")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the new engagement.")] = Path("demo"),
+    patients: Annotated[int, typer.Option(min=20, help="Size of the sample practice.")] = 1_000,
+    source: Annotated[str | None, typer.Option(help="Move this practice instead.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the sample practice.")] = 1,
+    replace: Annotated[bool, typer.Option(help="Replace an earlier demo in that folder.")] = False,
+) -> None:
+    """Run the whole main job on the local Zoho CRM emulator."""
+    from migrator_kit.demo import run_demo
+    from migrator_kit.workbench.reports import status_text
+
+    result = run_demo(out, patients=patients, source=source, seed=seed, replace=replace, say=_say)
+    print(status_text(result.status))
+    print(f"\nEvidence: {result.evidence}")
+
+
+@app.command()
+def init(
+    folder: Folder,
+    source: Annotated[str, typer.Option(help="Database file, folder of exports, or URL.")],
+    profile: Annotated[str | None, typer.Option(help="dent_o_soft or open_dental.")] = None,
+    client: Annotated[str | None, typer.Option(help="The practice's name.")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="The practice's time zone.")] = None,
+) -> None:
+    """Make a new engagement."""
+    from migrator_kit.demo import new_engagement
+
+    engagement = new_engagement(folder, source, profile=profile, client=client, time_zone=time_zone)
+    print(f"New engagement in {engagement.folder}\nNext: migrator run {folder}")
+
+
+@app.command()
+def snapshot(folder: Folder) -> None:
+    """Take a new immutable snapshot of the source."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.progress import for_terminal
+    from migrator_kit.source.snapshot import take_snapshot
+
+    taken = take_snapshot(Engagement.open(folder), progress=for_terminal())
+    rows = sum(table.rows for table in taken.manifest.tables.values())
+    print(f"Snapshot {taken.snapshot_id}: {len(taken.tables())} tables, {rows:,} rows")
+    print(f"Digest {taken.digest}")
+
+
+@app.command()
+def audit(folder: Folder, as_json: Json = False) -> None:
+    """Say what is in the snapshot: tables, columns, relations, files, rules."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.workbench.reports import audit_report, audit_text
+
+    report = audit_report(Engagement.open(folder))
+    _print_json(report) if as_json else print(audit_text(report))
+
+
+@app.command()
+def confirm(
+    folder: Folder,
+    fields: Annotated[list[str] | None, typer.Argument(help="Rows as Object.Field.")] = None,
+    by: Annotated[str, typer.Option(help="Who confirms.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Confirm every open row.")] = False,
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """Confirm mapping rows: nothing moves before a person did."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.mapping.decisions import decide
+
+    if not by.strip():
+        raise ParameterError("Who confirms?", hint="Name the person: --by NAME")
+    if bool(fields) == everything:
+        raise ParameterError("Name the rows to confirm, or give --all.")
+    done = decide(Engagement.open(folder), by=by.strip(), rows=fields or None, note=note)
+    print(f"{len(done)} mapping rows confirmed by {by}.")
+
+
+@app.command()
+def run(
+    folder: Folder,
+    first: Annotated[str, typer.Option("--from", help="First step.")] = "audit",
+    last: Annotated[str, typer.Option("--to", help="Last step.")] = "reconcile",
+) -> None:
+    """Run the notebooks as a chain; steps whose inputs did not change are skipped."""
+    from migrator_kit.chain import Step, run_chain
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.workbench.reports import status_report, status_text
+
+    engagement = Engagement.open(folder)
+    run_chain(engagement, first=_step(Step, first), last=_step(Step, last), say=_say)
+    print(status_text(status_report(engagement)))
+
+
+@app.command()
+def status(folder: Folder, as_json: Json = False) -> None:
+    """Say where the engagement stands: gates, counts for each object, failures by cause."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.workbench.reports import status_report, status_text
+
+    report = status_report(Engagement.open(folder))
+    _print_json(report) if as_json else print(status_text(report))
+
+
+@app.command()
+def plan(folder: Folder, as_json: Json = False) -> None:
+    """Count creates, updates, calls, credits and minutes before anything is written."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.workbench.reports import plan_report, plan_text
+
+    report = plan_report(Engagement.open(folder))
+    _print_json(report) if as_json else print(plan_text(report))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def emulator(context: typer.Context) -> None:
+    """Run the local Zoho CRM: --port, --db, --edition, --latency-ms, --faults."""
+    from migrator_kit.emulator.__main__ import main as serve
+
+    serve(context.args)
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="Where to make it.", metavar="DIR")],
+    patients: Annotated[int, typer.Option(min=20)] = 1_000,
+    seed: Annotated[int, typer.Option()] = 1,
+) -> None:
+    """Generate a Dent-O-Soft practice: database, files, rules, and dirt."""
+    from migrator_kit.progress import for_terminal
+    from migrator_kit.sample import generate
+
+    made = generate(folder, patients=patients, seed=seed, progress=for_terminal())
+    for table, rows in made.counts.items():
+        print(f"{table:<20} {rows:>10,}")
+    print(f"Database: {made.database}")
+
+
+@app.command()
+def lab(folder: Folder) -> None:
+    """Open JupyterLab on the engagement with its notebooks."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.workbench.lab import open_lab
+
+    raise typer.Exit(open_lab(Engagement.open(folder)))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code. Errors are one message, never a traceback."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except MigratorError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def _print_json(report: dict[str, Any]) -> None:
+    print(json.dumps(report, ensure_ascii=False, indent=2, default=str))
+
+
+def _step(steps: Any, name: str) -> Any:
+    try:
+        return steps(name)
+    except ValueError:
+        raise ParameterError(f"There is no step {name!r}.", hint=" → ".join(steps)) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Choosing the sample, reading back what Zoho holds, field-level diff, reconciliation, digest."""

@@ -1,0 +1,147 @@
+"""New engagements, and the demo: the whole main job on the local Zoho CRM emulator."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from migrator_kit.chain import run_chain
+from migrator_kit.engagement import Engagement, EngagementFile, SourceSettings
+from migrator_kit.errors import ConfigError
+
+REVIEWER = "Demo reviewer (automatic, not a person)"
+"""Who confirms the demo's mapping; stated as such in the evidence."""
+
+_MARKER = ".migrator-demo"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """Where the demo's engagement and evidence are, and where its objects stand."""
+
+    engagement: Engagement
+    status: dict[str, Any]
+    evidence: Path
+
+
+def new_engagement(
+    folder: Path,
+    source: str,
+    *,
+    profile: str | None = None,
+    client: str | None = None,
+    time_zone: str | None = None,
+) -> Engagement:
+    """Make an engagement after a look at its source. Raises SourceError, ConfigError.
+
+    The target is the engagement's own emulator until `engagement.yml` says otherwise: a rehearsal
+    comes before an org.
+    """
+    from migrator_kit.mapping.files import PROFILES, detect_profile
+    from migrator_kit.source.connect import open_source
+
+    if profile is not None and profile not in PROFILES:
+        raise ConfigError(
+            f"There is no profile {profile!r}.", hint=f"Known profiles: {', '.join(PROFILES)}"
+        )
+    url = _absolute(source)
+    zone = {"time_zone": time_zone} if time_zone else {}
+    settings = SourceSettings(url=url, profile=profile, **zone)
+    with open_source(settings) as opened:
+        tables = {table.name: set(table.columns) for table in opened.describe()}
+    found = profile or detect_profile(tables)
+    settings = SourceSettings(url=url, profile=found, **zone)
+    name = client or _name_of(source)
+    return Engagement.create(folder, EngagementFile(client=name, source=settings))
+
+
+def run_demo(
+    out: Path,
+    *,
+    patients: int,
+    source: str | None,
+    seed: int,
+    replace: bool,
+    say: Callable[[str], None],
+) -> DemoResult:
+    """Generate or take a practice, move it, and return where the evidence is.
+
+    Raises ConfigError where `out` holds something that is not an earlier demo.
+    """
+    from migrator_kit.mapping.decisions import decide
+    from migrator_kit.mapping.files import write_default
+    from migrator_kit.source.snapshot import take_snapshot
+    from migrator_kit.workbench.reports import status_report
+
+    folder = _fresh_folder(out, replace=replace)
+    staff: tuple[str, ...] = ()
+    if source is None:
+        from migrator_kit.sample import generate
+
+        say(f"demo: generating a practice of {patients:,} patients")
+        practice = generate(folder / "practice", patients=patients, seed=seed)
+        source, staff = str(practice.database), practice.owners
+    engagement = new_engagement(folder, source, client="Demo practice")
+    if engagement.settings.source.profile is None:
+        raise ConfigError(
+            "No profile fits this source, so the demo has no mapping for it.",
+            hint="Begin with: migrator init DIR --source PATH_OR_URL, then migrator audit DIR",
+        )
+    say("demo: taking the snapshot")
+    take_snapshot(engagement)
+    write_default(engagement, engagement.settings.source.profile)
+    decide(engagement, by=REVIEWER, note="default mapping of the profile")
+    _welcome_staff(engagement, staff)
+    run_chain(engagement, say=say)
+    status = status_report(engagement)
+    return DemoResult(engagement, status, Path(status["evidence"]))
+
+
+def _fresh_folder(out: Path, *, replace: bool) -> Path:
+    """Return an empty folder for the demo; an earlier demo is removed only when asked."""
+    folder = out.expanduser().resolve()
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / _MARKER).exists():
+            raise ConfigError(f"{folder} is not empty.", hint="Name an empty folder: --out DIR")
+        if not replace:
+            raise ConfigError(
+                f"{folder} holds an earlier demo.",
+                hint="Look at it with `migrator status`, or replace it: --replace",
+            )
+        from migrator_kit.load.target import stop_emulator
+
+        if (folder / "engagement.yml").exists():
+            stop_emulator(Engagement.open(folder))
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARKER).touch()
+    return folder
+
+
+def _welcome_staff(engagement: Engagement, emails: tuple[str, ...]) -> None:
+    """Make the practice's active staff users of the emulated org, as its administrator would."""
+    from migrator_kit.load.target import open_target
+
+    url = open_target(engagement).url
+    users = [{"email": email} for email in emails]
+    if users:
+        answer = requests.post(f"{url}/_emulator/users", json={"users": users}, timeout=30)
+        answer.raise_for_status()
+
+
+def _absolute(source: str) -> str:
+    """Return a path as absolute, a URL as it is."""
+    if re.match(r"^[a-z][a-z0-9+.-]*://", source, re.IGNORECASE):
+        return source
+    return str(Path(source).expanduser().resolve())
+
+
+def _name_of(source: str) -> str:
+    stem = Path(source.split("?")[0].rstrip("/")).stem
+    return (re.sub(r"[^\w .-]", "", stem) or "Practice")[:80]

@@ -1,0 +1,1 @@
+"""Screens of the notebooks where a person decides; each reads as a plain table under papermill."""

@@ -1,0 +1,231 @@
+"""Notebook 01: what is in the practice's data, how clean it is, what cannot move."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+
+from migrator_kit.evidence import plots
+from migrator_kit.evidence.findings import Finding, Findings, Level
+from migrator_kit.evidence.tables import Table, Tables, facts
+from migrator_kit.mapping.files import default_mapping, known_columns
+from migrator_kit.mapping.model import Landing, Mapping, ObjectName
+from migrator_kit.mapping.objects import object_rows
+from migrator_kit.quality.model import Stage
+from migrator_kit.source.inventory import Inventory
+from migrator_kit.source.inventory import inventory as take_inventory
+from migrator_kit.source.rule_reference import write_reference
+from migrator_kit.source.rules import Rule, rule_table, rules_from
+from migrator_kit.source.snapshot import take_snapshot
+from migrator_kit.workbench.inputs import inputs_table
+from migrator_kit.workbench.mapping_review import profile_of
+from migrator_kit.workbench.quality import Frames, judge
+from migrator_kit.workbench.session import Session
+
+_MOST_TABLES = 14
+"""Tables in a plot: the ones with the most rows; the others are in the tables below."""
+
+
+def snapshot_summary(session: Session) -> Table:
+    """Take a snapshot where there is none yet, and say what it is."""
+    if not session.engagement.snapshots.exists():
+        take_snapshot(session.engagement, progress=session.progress)
+    manifest = session.snapshot.manifest
+    return facts(
+        "The snapshot",
+        client=session.engagement.settings.client,
+        source=manifest.source.kind,
+        taken=manifest.taken_at.strftime("%Y-%m-%d %H:%M %Z"),
+        tables=len(manifest.tables),
+        rows=sum(table.rows for table in manifest.tables.values()),
+        digest=session.snapshot.digest,
+    )
+
+
+def inventory_of(session: Session) -> Inventory:
+    """Return the inventory of the session's snapshot, made once."""
+    if session.inventory is None:
+        mapping = _mapping(session)
+        attachments = _rows(session, mapping, ObjectName.ATTACHMENT)
+        session.inventory = take_inventory(
+            session.snapshot,
+            known_columns(default_mapping(mapping.profile)),
+            file_rows=attachments,
+            rules=_rules(session, mapping),
+            file_limit_mb=session.engagement.settings.target.file_limit_mb,
+            progress=session.progress,
+        )
+    return session.inventory
+
+
+def findings(session: Session) -> Findings:
+    """Return the audit in a few sentences."""
+    found = inventory_of(session)
+    rows = sum(table.rows for table in found.tables_found)
+    custom = len(found.custom_columns())
+    orphans = sum(r.orphans for r in found.relations_found if not r.false_friend)
+    files = found.attachments
+    incomplete = [rule.name for rule in found.rules if rule.missing]
+    sentences = [
+        Finding(Level.GOOD, f"{len(found.tables_found)} tables with {rows:,} rows were read.")
+    ]
+    if custom:
+        text = f"{custom} columns are this practice's own."
+        sentences.append(Finding(Level.DECISION, text, "Decide in the mapping what they become."))
+    if orphans:
+        text = f"{orphans:,} rows point to a record that does not exist."
+        remedy = "Where the missing record is required, they stay behind and are listed."
+        sentences.append(Finding(Level.DECISION, text, remedy))
+    if found.duplicates.surplus:
+        text = f"{found.duplicates.surplus:,} patients look like another one: same name and birth."
+        remedy = "They are never merged silently; look at them in the practice's program."
+        sentences.append(Finding(Level.DECISION, text, remedy))
+    if files.missing or files.oversize or files.empty:
+        text = (
+            f"Of {files.rows or 0:,} documents, {files.missing:,} have no file, {files.oversize} "
+            f"are too large, {files.empty} are empty."
+        )
+        sentences.append(Finding(Level.DECISION, text, "They are listed, not dropped."))
+    if incomplete:
+        text = f"{len(incomplete)} of {len(found.rules)} reminder and recall rules are incomplete."
+        sentences.append(
+            Finding(Level.DECISION, text, "The rebuild reference says what is missing.")
+        )
+    return Findings.of(sentences)
+
+
+def tables(session: Session) -> Table:
+    """Return one row a table."""
+    return Table(inventory_of(session).tables())
+
+
+def completeness(session: Session) -> plots.Plot:
+    """Return the share of filled values of the largest tables' columns."""
+    chosen = sorted(inventory_of(session).tables_found, key=lambda t: -t.rows)[:_MOST_TABLES]
+    rows = [
+        (table.name, column.name, column.filled / column.rows if column.rows else 0.0)
+        for table in chosen
+        for column in table.columns
+    ]
+    return plots.completeness(pd.DataFrame(rows, columns=["table", "column", "filled"]))
+
+
+def records_per_year(session: Session) -> plots.Plot | Table:
+    """Return how many records each year has, by the first time column of each main object."""
+    frames = []
+    mapping = _mapping(session)
+    with session.snapshot.connect() as connection:
+        for name, column in _time_columns(mapping).items():
+            frames.append(
+                connection.execute(
+                    'SELECT ? AS "table", year(try_cast(CAST(t AS VARCHAR) AS TIMESTAMP)) AS year, '
+                    f'count(*) AS rows FROM (SELECT "{column}" AS t FROM '
+                    f"({mapping.object(name).select})) WHERE year BETWEEN 1950 AND 2100 "
+                    "GROUP BY ALL ORDER BY year",
+                    [str(name)],
+                ).df()
+            )
+    counts = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    if counts.empty:
+        return Table(counts, empty="No dates were recognised.")
+    return plots.per_year(counts)
+
+
+def columns(session: Session) -> Table:
+    """Return one row a column, without values of patients."""
+    return Table(inventory_of(session).columns(), limit=800)
+
+
+def picklists(session: Session) -> Table:
+    """Return the closed lists with their counts, rare values suppressed."""
+    return Table(inventory_of(session).picklists(), limit=300)
+
+
+def custom_columns(session: Session) -> Table:
+    """Return the columns of this practice's own."""
+    return Table(inventory_of(session).custom_columns(), empty="There are none.")
+
+
+def relations(session: Session) -> Table:
+    """Return how tables point to each other, with orphans."""
+    return Table(inventory_of(session).relations(), empty="No relation was found.")
+
+
+def attachments(session: Session) -> Tables:
+    """Return what the files add up to."""
+    files = inventory_of(session).attachments
+    kinds = pd.DataFrame(
+        [(kind, n, size / 1e6) for kind, (n, size) in sorted(files.by_extension.items())],
+        columns=["kind", "files", "megabytes"],
+    )
+    summary = facts(
+        "Files",
+        folder_of_documents="found" if files.root else "not found",
+        rows_that_name_a_file=files.rows,
+        files_found=files.files,
+        megabytes=round(files.bytes / 1e6, 1),
+        rows_without_a_file=files.missing,
+        larger_than_the_limit=files.oversize,
+        empty=files.empty,
+        not_named_by_any_row=files.unlisted,
+    )
+    return Tables([summary, Table(kinds, empty="No folder of documents was given.")])
+
+
+def source_quality(session: Session) -> Tables:
+    """Judge the source. Raises GateClosed for an unwaived critical failure."""
+    mapping = _mapping(session)
+    frames: Frames = {
+        item.object: object_rows(session.snapshot, mapping, item.object) for item in mapping.objects
+    }
+    return judge(session, Stage.SOURCE, frames)
+
+
+def rules(session: Session) -> Table:
+    """Export the rebuild reference beside this page and list the rules."""
+    found = inventory_of(session).rules
+    if found:
+        folder = session.list_path("reminders_and_recalls")
+        write_reference(found, folder)
+        tree = [rule.to_json() for rule in found]
+        text = json.dumps(tree, indent=1, ensure_ascii=False)
+        (folder / "rules.json").write_text(text + "\n", encoding="utf-8")
+    return Table(rule_table(found), empty="The source has no reminder or recall rules.")
+
+
+def inputs(session: Session) -> Table:
+    """Return what this page was made from."""
+    return inputs_table(session)
+
+
+def _mapping(session: Session) -> Mapping:
+    """Return the engagement's mapping, or the profile's before there is one."""
+    if session.engagement.mapping_path.exists():
+        return session.mapping
+    return default_mapping(profile_of(session))
+
+
+def _rows(session: Session, mapping: Mapping, name: ObjectName) -> pd.DataFrame | None:
+    if name not in {item.object for item in mapping.objects}:
+        return None
+    return pd.concat(list(object_rows(session.snapshot, mapping, name)), ignore_index=True)
+
+
+def _rules(session: Session, mapping: Mapping) -> list[Rule]:
+    rows = _rows(session, mapping, ObjectName.RULE)
+    return [] if rows is None else rules_from(rows)
+
+
+def _time_columns(mapping: Mapping) -> dict[ObjectName, str]:
+    """Return for each object that has one the column of when it happened."""
+    found: dict[ObjectName, str] = {}
+    for item in mapping.objects:
+        if item.landing in (Landing.FIELDS, Landing.REFERENCE):
+            continue
+        for row in item.fields:
+            steps = [step.name for step in row.transform]
+            if "datetime" in steps or "note" in steps:
+                position = 1 if "note" in steps else 0
+                found.setdefault(item.object, row.columns[position])
+    return found

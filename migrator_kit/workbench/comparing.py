@@ -1,0 +1,73 @@
+"""What the sample page and the reconciliation page share: scope, summary, differences."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from migrator_kit.compare.diff import DiffReport
+from migrator_kit.compare.own_files import own_files
+from migrator_kit.compare.people import people_of
+from migrator_kit.compare.sides import Scope
+from migrator_kit.evidence.findings import Finding, Findings, Level
+from migrator_kit.evidence.lists import write_list
+from migrator_kit.evidence.tables import Table
+from migrator_kit.load.accounts import exclusion_list, failure_list
+from migrator_kit.mapping.model import ObjectName
+from migrator_kit.workbench.session import Session
+
+
+def compare_scope(session: Session, *, keys: pd.DataFrame | None = None) -> Scope:
+    """Return what is to be compared: everything that should have arrived, or the sample's keys.
+
+    Records that were excluded or refused are known and listed: they are not missing.
+    """
+    excluded = exclusion_list(session.ledger, session.shaped)[["object", "source_id"]]
+    failed = failure_list(session.ledger, session.mapping)[["object", "source_id"]]
+    wanted = None
+    if keys is not None:
+        wanted = set(keys.loc[keys["object"] == str(ObjectName.ATTACHMENT), "source_id"])
+    return Scope(
+        keys=None if keys is None else keys[["object", "source_id"]],
+        not_moved=pd.concat([excluded, failed]).drop_duplicates(ignore_index=True),
+        people=people_of(session.owners, session.target.users),
+        files=own_files(
+            session.shaped,
+            session.snapshot.files_root(),
+            wanted=wanted,
+            progress=session.progress,
+        ),
+    )
+
+
+def diff_findings(report: DiffReport) -> Findings:
+    """Return in words how many values and records arrived as they should."""
+    compared = int(report.fields["compared"].sum())
+    equal = int(report.fields["equal"].sum())
+    after = int(report.fields["equal_after_rule"].sum())
+    counts = {
+        "values changed by Zoho CRM": int(report.fields["changed_by_zoho"].sum()),
+        "values lost": int(report.fields["lost"].sum()),
+        "values nobody sent": int(report.fields["unexpected"].sum()),
+        "records missing": int(report.records["missing_record"].sum()),
+        "records too many": int(report.records["extra_record"].sum()),
+        "records twice": int(report.records["duplicate_record"].sum()),
+    }
+    found = [Finding(Level.GOOD, f"{equal + after:,} of {compared:,} values arrived as expected.")]
+    found += [Finding(Level.PROBLEM, f"{n:,} {what}.") for what, n in counts.items() if n]
+    if hidden := int(report.fields["hidden"].sum()):
+        text = f"{hidden:,} values are hidden by the org and could not be verified."
+        found.append(Finding(Level.DECISION, text))
+    return Findings.of(found)
+
+
+def diff_table(report: DiffReport) -> Table:
+    """Return the diff by object and field."""
+    return Table(report.fields)
+
+
+def difference_table(session: Session, report: DiffReport, list_name: str) -> Table:
+    """Return the differences by kind; the list beside the page names each record, no values."""
+    cells = report.differences(limit=100_000)
+    if len(cells):
+        write_list(cells, session.list_path(list_name))
+    return Table(report.natures(), empty="There is no difference.")

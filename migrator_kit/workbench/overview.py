@@ -1,0 +1,85 @@
+"""The first page of the evidence: the balance, what needs attention, and every page and list."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from migrator_kit.chain import NOTEBOOKS, read_state
+from migrator_kit.engagement import Engagement
+from migrator_kit.evidence.findings import Finding, Findings, Level
+from migrator_kit.evidence.index import Objects, write_index
+from migrator_kit.load.accounts import object_counts
+from migrator_kit.load.ledger import open_ledger
+from migrator_kit.mapping.files import load_mapping
+from migrator_kit.mapping.model import Mapping
+from migrator_kit.mapping.shape import open_shaped
+
+TITLES = {
+    "audit": "Audit: what is in the practice's data",
+    "mapping": "Mapping review: where each column goes",
+    "sample": "Sample: 50 to 100 records first, compared field by field",
+    "load": "Full load: everything that is confirmed moves",
+    "reconcile": "Reconciliation: the books are closed",
+}
+
+
+def write_overview(engagement: Engagement, run_id: str) -> Path:
+    """Write `index.html` into a run's folder and return its path.
+
+    Pages of steps that an earlier run made are linked where they are.
+    """
+    folder = engagement.runs / run_id
+    mapping = load_mapping(engagement)
+    objects = object_counts(open_ledger(engagement), open_shaped(engagement), mapping)
+    records = read_state(engagement)
+    pages = [
+        (TITLES[step], _relative(engagement.folder / records[step].html, folder))
+        for step in NOTEBOOKS
+        if step in records
+    ]
+    runs = {engagement.runs / record.run_id for record in records.values()}
+    lists = sorted(
+        _relative(path, folder)
+        for run in runs
+        for path in (run / "lists").rglob("*")
+        if path.is_file()
+    )
+    return write_index(
+        folder / "index.html",
+        client=engagement.settings.client,
+        run_id=run_id,
+        findings=_findings(objects, mapping),
+        objects=objects,
+        pages=pages,
+        lists=lists,
+    )
+
+
+def _findings(objects: Objects, mapping: Mapping) -> Findings:
+    remainder = sum(int(counts["remainder"]) for counts in objects.values())
+    failed = sum(int(counts["failed"]) for counts in objects.values())
+    excluded = sum(int(counts["excluded"]) for counts in objects.values())
+    landed = sum(
+        int(counts[state]) for counts in objects.values()
+        for state in ("created", "updated", "matched")
+    )  # fmt: skip
+    found = [
+        Finding(
+            Level.PROBLEM if remainder else Level.GOOD,
+            f"{landed:,} records and values of ten objects arrived; {remainder} are unaccounted.",
+        )
+    ]
+    if failed:
+        found.append(Finding(Level.PROBLEM, f"{failed:,} records were refused by Zoho CRM."))
+    if excluded:
+        text = f"{excluded:,} rows did not move; the lists name each with its reason."
+        found.append(Finding(Level.DECISION, text))
+    people = sorted({row.decision.by for item in mapping.objects for row in item.fields
+                     if row.decision})  # fmt: skip
+    found.append(Finding(Level.GOOD, f"The mapping was confirmed by: {', '.join(people)}."))
+    return Findings.of(found)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()

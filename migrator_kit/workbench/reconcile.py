@@ -1,0 +1,161 @@
+"""Notebook 05: everything is read back and compared; the books are closed."""
+
+from __future__ import annotations
+
+from migrator_kit.compare.diff import field_diff
+from migrator_kit.compare.digest import target_digest
+from migrator_kit.compare.readback import read_back as read_target
+from migrator_kit.compare.reconcile import Reconciliation
+from migrator_kit.compare.reconcile import reconcile as reconcile_sides
+from migrator_kit.compare.verdicts import Recommendation
+from migrator_kit.evidence import plots
+from migrator_kit.evidence.findings import Finding, Findings, Level
+from migrator_kit.evidence.lists import write_list
+from migrator_kit.evidence.tables import Table, Tables, facts
+from migrator_kit.load.accounts import object_counts
+from migrator_kit.load.provision import field_names
+from migrator_kit.mapping.model import Landing
+from migrator_kit.quality.model import Stage
+from migrator_kit.workbench.comparing import (
+    compare_scope,
+    diff_findings,
+    diff_table,
+    difference_table,
+)
+from migrator_kit.workbench.inputs import inputs_table
+from migrator_kit.workbench.quality import Frames, judge, part_frames
+from migrator_kit.workbench.session import Session, needed
+
+_READ = "Reconciliation"
+
+
+def read_back(session: Session) -> Table:
+    """Read everything back, compare it, count both sides, and say how much that was."""
+    folder = session.run_folder / "reconcile"
+    session.landed = read_target(
+        session.target,
+        session.ledger,
+        session.mapping,
+        field_names(session.ledger, session.mapping),
+        folder / "landed",
+        shaped=session.shaped,
+        progress=session.progress,
+    )
+    scope = compare_scope(session)
+    session.diff = field_diff(
+        session.shaped,
+        session.landed,
+        session.mapping,
+        folder,
+        scope=scope,
+        progress=session.progress,
+    )
+    session.counts = object_counts(session.ledger, session.shaped, session.mapping)
+    session.reconciliation = reconcile_sides(
+        session.counts,
+        session.shaped,
+        session.landed,
+        session.mapping,
+        folder / "work",
+        scope=scope,
+        diff=session.diff,
+        reveal=session.reveal,
+        progress=session.progress,
+    )
+    landed = {str(name): part.rows for name, part in session.landed.objects.items()}
+    return facts("Read back from Zoho CRM", **{f"{n} records": rows for n, rows in landed.items()})
+
+
+def verdict(session: Session) -> Tables:
+    """Return the verdict on the whole and on each object, in words."""
+    result = _result(session)
+    level = {
+        Recommendation.GO: Level.GOOD,
+        Recommendation.EXCEPTIONS: Level.DECISION,
+        Recommendation.ROLL_BACK: Level.PROBLEM,
+    }[result.verdict]
+    found = [Finding(level, f"The migration as a whole: {result.verdict}.")]
+    told = [one for one in result.observations if one.level is not Level.GOOD]
+    found += Findings.from_observations(told).findings
+    return Tables([Findings.of(found), Table(result.verdict_table())])
+
+
+def balance(session: Session) -> Table:
+    """Return the balance of the ten objects."""
+    note = "Source = created + updated + matched + excluded + merged + failed + remainder."
+    return Table(_result(session).balance, note=note)
+
+
+def balance_plot(session: Session) -> plots.Plot:
+    """Return the balance as bars."""
+    return plots.balance(needed(session.counts, _READ))
+
+
+def diff(session: Session) -> Tables:
+    """Return the field-level diff of all records."""
+    report = needed(session.diff, _READ)
+    return Tables([diff_findings(report), diff_table(report)])
+
+
+def differences(session: Session) -> Table:
+    """Return the differences by kind, without values."""
+    return difference_table(session, needed(session.diff, _READ), "differences.csv")
+
+
+def totals(session: Session) -> Table:
+    """Return sums, first and last values on both sides."""
+    return Table(_result(session).totals)
+
+
+def picklists(session: Session) -> Table:
+    """Return how many records carry each picklist value on both sides."""
+    return Table(_result(session).values)
+
+
+def links(session: Session) -> Table:
+    """Return each lookup counted edge by edge."""
+    return Table(_result(session).links)
+
+
+def files(session: Session) -> Table:
+    """Return the files compared by checksum."""
+    return Table(_result(session).files, empty="No file was to move.")
+
+
+def target_quality(session: Session) -> Tables:
+    """Judge the landed data. Raises GateClosed for an unwaived critical failure."""
+    landed = needed(session.landed, _READ)
+    frames: Frames = {
+        item.object: part_frames(landed.parts(item.object))
+        for item in session.mapping.objects
+        if item.landing not in (Landing.REFERENCE, Landing.FIELDS)
+    }
+    return judge(session, Stage.TARGET, frames)
+
+
+def audit_log(session: Session) -> Tables:
+    """Verify the audit log, write it beside the page, and show its head."""
+    check = session.ledger.verify_audit()
+    write_list(session.ledger.audit(), session.list_path("audit_log.csv"))
+    digest = target_digest(needed(session.landed, _READ), session.run_folder / "reconcile" / "work")
+    level = Level.GOOD if check.ok else Level.PROBLEM
+    text = (
+        f"{check.rows:,} writes are logged, each chained to the one before."
+        if check.ok
+        else "The audit log was altered."
+    )
+    return Tables(
+        [
+            Findings.of([Finding(level, text)]),
+            facts("", head_of_the_chain=check.head, digest_of_the_target=digest),
+        ]
+    )
+
+
+def inputs(session: Session) -> Table:
+    """Return what this page was made from."""
+    return inputs_table(session)
+
+
+def _result(session: Session) -> Reconciliation:
+    return needed(session.reconciliation, _READ)

@@ -1,0 +1,167 @@
+"""Where an engagement stands, as JSON for scripts and as text for people."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from migrator_kit.chain import Step, read_state
+from migrator_kit.compare.digest import target_digest
+from migrator_kit.compare.readback import read_back
+from migrator_kit.engagement import Engagement
+from migrator_kit.errors import GateClosed, MappingError, MigratorError
+from migrator_kit.load.accounts import failures, object_counts
+from migrator_kit.load.plan import plan_load
+from migrator_kit.load.provision import field_names
+from migrator_kit.mapping.decisions import OPENS_WITH, require_confirmed
+from migrator_kit.mapping.model import ObjectName
+from migrator_kit.workbench.audit import inventory_of
+from migrator_kit.workbench.sample_diff import require_sample
+from migrator_kit.workbench.session import Session
+
+_COLUMNS = ("source", "created", "updated", "matched", "excluded", "merged", "failed", "remainder")
+
+
+def open_session(engagement: Engagement) -> Session:
+    """Return a session outside of notebooks."""
+    return Session(engagement, engagement.new_run_id(), "command line")
+
+
+def status_report(engagement: Engagement) -> dict[str, Any]:
+    """Return the shape of `status --json`: objects, gates, failures, target_digest, evidence."""
+    session = open_session(engagement)
+    gates = {name: _gate(check) for name, check in _gates(session).items()}
+    evidence = evidence_page(engagement)
+    report: dict[str, Any] = {
+        "objects": {str(name): _nothing() for name in ObjectName},
+        "gates": gates,
+        "failures": [],
+        "target_digest": None,
+        "evidence": str(evidence) if evidence else None,
+    }
+    if not gates["shaped"]["open"]:
+        return report
+    report["objects"] = object_counts(session.ledger, session.shaped, session.mapping)
+    causes = failures(session.ledger, session.mapping)
+    report["failures"] = json.loads(causes.to_json(orient="records"))
+    report["target_digest"] = _digest(session)
+    return report
+
+
+def evidence_page(engagement: Engagement) -> Path | None:
+    """Return the first page of the newest complete run, or None."""
+    record = read_state(engagement).get(Step.RECONCILE)
+    if record is None or not record.ok:
+        return None
+    page = (engagement.folder / record.html).with_name("index.html")
+    return page if page.exists() else None
+
+
+def status_text(report: dict[str, Any]) -> str:
+    """Return a status report as text: the ten objects, gates that are closed, failures."""
+    names = [column.capitalize() for column in _COLUMNS]
+    lines = [f"{'Object':<18}{'Module':<12}" + "".join(f"{name:>10}" for name in names)]
+    for name, counts in report["objects"].items():
+        numbers = "".join(f"{counts.get(column, 0):>10,}" for column in _COLUMNS)
+        lines.append(f"{name:<18}{counts.get('module') or '-':<12}{numbers}")
+    for name, gate in report["gates"].items():
+        if not gate["open"]:
+            lines.append(f"\nGate {name} is closed: {gate['why']}")
+    lines += [
+        f"\n{cause['records']:,} {cause['module']}, {cause['code']}: {cause['remedy']}"
+        for cause in report["failures"]
+    ]
+    return "\n".join(lines)
+
+
+def plan_report(engagement: Engagement) -> dict[str, Any]:
+    """Return the shape of `plan --json`."""
+    return plan_load(engagement).to_json()
+
+
+def plan_text(report: dict[str, Any]) -> str:
+    """Return a plan as text."""
+    columns = ("create", "update", "skip", "hold", "calls", "credits")
+    lines = [f"{'Module':<14}" + "".join(f"{name:>9}" for name in columns) + f"{'minutes':>10}"]
+    for module, counts in report["modules"].items():
+        numbers = "".join(f"{counts[column]:>9,}" for column in columns)
+        lines.append(f"{module:<14}{numbers}{counts['minutes']:>10.1f}")
+    fits = "fits into" if report["fits"] else "does not fit into"
+    lines.append(f"The plan {fits} the credits that are left of the rolling 24 hours.")
+    return "\n".join(lines)
+
+
+def audit_report(engagement: Engagement) -> dict[str, Any]:
+    """Return the shape of `audit --json`."""
+    return inventory_of(open_session(engagement)).to_json()
+
+
+def audit_text(report: dict[str, Any]) -> str:
+    """Return an audit as text."""
+    lines = [f"{'Table':<28}{'Rows':>12}{'Columns':>10}{'Own columns':>13}"]
+    for table in report["tables"]:
+        own = sum(bool(column.get("custom")) for column in table["columns"])
+        lines.append(f"{table['name']:<28}{table['rows']:>12,}{len(table['columns']):>10}{own:>13}")
+    orphans = sum(relation["orphans"] for relation in report["relations"])
+    files = report["attachments"]
+    lines += [
+        "",
+        f"{len(report['relations'])} relations, {orphans:,} rows point to nothing.",
+        f"{files['files']:,} files, {files['missing']:,} missing, {files['oversize']} too large.",
+        f"{len(report['rules'])} reminder and recall rules.",
+    ]
+    return "\n".join(lines)
+
+
+def _gates(session: Session) -> dict[str, Any]:
+    return {
+        "snapshot": lambda: session.snapshot,
+        "mapping": lambda: _mapping_gate(session),
+        "shaped": lambda: session.shaped,
+        "sample": lambda: require_sample(session),
+        "reconcile": lambda: _reconcile_gate(session.engagement),
+    }
+
+
+def _gate(check: Any) -> dict[str, Any]:
+    try:
+        check()
+    except MigratorError as error:
+        return {"open": False, "why": str(error)}
+    return {"open": True, "why": ""}
+
+
+def _mapping_gate(session: Session) -> None:
+    try:
+        require_confirmed(session.mapping, session.snapshot)
+    except MappingError as error:
+        raise GateClosed(error.message, gate="mapping", opens_with=OPENS_WITH) from None
+
+
+def _reconcile_gate(engagement: Engagement) -> None:
+    if evidence_page(engagement) is None:
+        raise GateClosed(
+            "The books are not closed yet.", gate="reconcile", opens_with="migrator run DIR"
+        )
+
+
+def _digest(session: Session) -> str | None:
+    """Return the digest of what the target holds now of this engagement, or None before a load."""
+    if session.ledger.landed().empty:
+        return None
+    with tempfile.TemporaryDirectory(dir=session.engagement.private) as work:
+        landed = read_back(
+            session.target,
+            session.ledger,
+            session.mapping,
+            field_names(session.ledger, session.mapping),
+            Path(work) / "landed",
+            shaped=session.shaped,
+        )
+        return target_digest(landed, Path(work) / "spill")
+
+
+def _nothing() -> dict[str, int | str]:
+    return {"module": "", **dict.fromkeys(_COLUMNS, 0)}

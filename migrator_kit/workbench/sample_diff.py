@@ -1,0 +1,235 @@
+"""Notebook 03: the data is shaped, the org provisioned, a sample loaded and compared."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+
+from migrator_kit.compare.diff import field_diff
+from migrator_kit.compare.readback import read_back
+from migrator_kit.compare.sample import choose_sample
+from migrator_kit.errors import GateClosed
+from migrator_kit.evidence.findings import Finding, Findings, Level
+from migrator_kit.evidence.lists import write_list
+from migrator_kit.evidence.tables import Table, Tables, facts
+from migrator_kit.load.job import scope_of
+from migrator_kit.load.loader import run_load
+from migrator_kit.load.provision import apply_provisioning, field_names
+from migrator_kit.load.provision_plan import provisioning_plan
+from migrator_kit.mapping.checks import check_mapping
+from migrator_kit.mapping.decisions import require_confirmed
+from migrator_kit.mapping.shape import shape as shape_snapshot
+from migrator_kit.quality.model import Stage
+from migrator_kit.workbench.comparing import (
+    compare_scope,
+    diff_findings,
+    diff_table,
+    difference_table,
+)
+from migrator_kit.workbench.inputs import inputs_table
+from migrator_kit.workbench.quality import judge, shaped_frames
+from migrator_kit.workbench.session import Session, needed
+
+GATE_FILE = "sample.json"
+"""What the last sample of the engagement found; the full load asks for it."""
+
+
+def shape(session: Session) -> Table:
+    """Shape the snapshot by the confirmed mapping. Raises GateClosed where a row is open."""
+    check_mapping(session.mapping, session.engagement.mapping_path, session.snapshot)
+    require_confirmed(session.mapping, session.snapshot)
+    session.shaped = shape_snapshot(
+        session.engagement, session.snapshot, session.mapping, progress=session.progress
+    )
+    rows = [
+        {
+            "object": str(item.object),
+            "source_rows": session.shaped.source_rows(item.object),
+            "ready_to_move": session.shaped.rows(item.object),
+        }
+        for item in session.mapping.objects
+    ]
+    frame = pd.DataFrame(rows)
+    frame["stay_behind"] = frame["source_rows"] - frame["ready_to_move"]
+    return Table(frame, note="Reminder rules do not move: they are exported for rebuilding.")
+
+
+def rejects(session: Session) -> Table:
+    """Return what the transforms could not carry over, grouped; the list is beside the page."""
+    found = session.shaped.rejects()
+    if len(found):
+        write_list(found, session.list_path("rejects.csv"))
+    keys = ["object", "field", "reason", "action", "expected", "remedy"]
+    grouped = found.groupby(keys, as_index=False, dropna=False).size()
+    grouped = grouped.rename(columns={"size": "records"})
+    order = ["action", "records"]
+    shown = grouped.sort_values(order, ascending=[False, False], ignore_index=True)
+    columns = ["object", "field", "reason", "action", "records", "expected", "remedy"]
+    return Table(shown[columns], empty="Every value arrives as the mapping says.")
+
+
+def shaped_quality(session: Session) -> Tables:
+    """Judge the shaped data. Raises GateClosed for an unwaived critical failure."""
+    return judge(session, Stage.SHAPED, shaped_frames(session))
+
+
+def org(session: Session) -> Table:
+    """Return which org this is and what it allows."""
+    target = session.target
+    limits = target.client.limits
+    return facts(
+        "The org",
+        kind=str(target.kind),
+        name=target.org.company_name,
+        type=target.org.type,
+        edition=target.org.edition,
+        time_zone=target.org.time_zone,
+        users=len(target.users),
+        calls_at_a_time=limits.concurrency,
+    )
+
+
+def provision(session: Session) -> Tables:
+    """Create what the mapping needs and show what stood, what was made, what a person must do."""
+    plan = provisioning_plan(session.mapping, session.target, session.shaped, ledger=session.ledger)
+    before = plan.table()
+    report = apply_provisioning(plan, session.target, session.ledger, run_id=session.run_id)
+    found = [
+        Finding(
+            Level.GOOD,
+            f"{report.created} fields created, {report.values_added} picklist values added, "
+            f"{len(plan.standing)} fields stood already.",
+        )
+    ]
+    found += [Finding(Level.DECISION, step) for step in plan.manual]
+    names = report.names.drop(columns=["field_id"], errors="ignore")
+    states = before.set_index(["module", "logical"])["state"].replace("to create", "created")
+    names = names.join(states, on=["module", "logical"])
+    return Tables([Findings.of(found), Table(names, "Promised name, label, and API name in Zoho")])
+
+
+def stages(session: Session) -> Table:
+    """Return the dental statuses with the stage and probability they become."""
+    plan = provisioning_plan(session.mapping, session.target, session.shaped, ledger=session.ledger)
+    return Table(plan.stages, empty="No treatment plan is mapped.")
+
+
+def owners(session: Session) -> Tables:
+    """Return the staff with their users; those without one fall to the default owner."""
+    found = session.owners
+    open_staff = found.unresolved
+    level = Level.DECISION if len(open_staff) else Level.GOOD
+    text = (
+        f"{len(found.table) - len(open_staff)} of {len(found.table)} staff have a user of their "
+        f"own; the records of the others go to the default owner and keep the name."
+    )
+    remedy = "Name their users in owners.yml." if len(open_staff) else ""
+    table = found.table.drop(columns=["email"], errors="ignore")
+    return Tables([Findings.of([Finding(level, text, remedy)]), Table(table)])
+
+
+def choose(session: Session) -> Tables:
+    """Choose the sample and show what it exercises."""
+    settings = session.engagement.settings
+    sample = choose_sample(
+        session.shaped,
+        session.mapping,
+        settings.sample.size,
+        settings.sample.seed,
+        documents=session.snapshot.files_root(),
+        limit_mb=settings.target.file_limit_mb,
+    )
+    session.sample = sample
+    write_list(sample.coverage, session.list_path("sample_coverage.csv"))
+    by_object = sample.keys.groupby("object", as_index=False, sort=False).size()
+    by_object = by_object.rename(columns={"size": "records"})
+    return Tables(
+        [
+            Table(by_object, f"{len(sample.keys)} records"),
+            Table(sample.summary(), "What of the mapping the sample exercises"),
+            Table(sample.keys, "The chosen records and why", limit=100),
+        ]
+    )
+
+
+def load(session: Session) -> Table:
+    """Load the sample."""
+    report = run_load(
+        session.engagement,
+        scope_of(needed(session.sample, "The sample").keys),
+        session.run_id,
+        kind="sample",
+        target=session.target,
+        progress=session.progress,
+    )
+    return Table(report.table(), f"{report.calls} calls, {report.credits} credits")
+
+
+def diff(session: Session) -> Tables:
+    """Read the sample back and compare every field."""
+    keys = needed(session.sample, "The sample").keys
+    names = field_names(session.ledger, session.mapping)
+    session.landed = read_back(
+        session.target,
+        session.ledger,
+        session.mapping,
+        names,
+        session.run_folder / "sample" / "landed",
+        scope=scope_of(keys),
+        shaped=session.shaped,
+        progress=session.progress,
+    )
+    session.diff = field_diff(
+        session.shaped,
+        session.landed,
+        session.mapping,
+        session.run_folder / "sample",
+        scope=compare_scope(session, keys=keys),
+        progress=session.progress,
+    )
+    return Tables([diff_findings(session.diff), diff_table(session.diff)])
+
+
+def differences(session: Session) -> Table:
+    """Return the differences by kind, without values."""
+    return difference_table(
+        session, needed(session.diff, "Field-level diff"), "sample_differences.csv"
+    )
+
+
+def verdict(session: Session) -> Findings:
+    """Write down what the sample found, and say whether the full load may follow.
+
+    Raises GateClosed where a difference is not explained by a rule.
+    """
+    report = needed(session.diff, "Field-level diff")
+    records = len(needed(session.sample, "The sample").keys)
+    record = {"run_id": session.run_id, "clean": report.clean, "shaped": session.shaped.digest,
+              "records": records}  # fmt: skip
+    (session.engagement.runs / GATE_FILE).write_text(json.dumps(record), encoding="utf-8")
+    if not report.clean:
+        raise GateClosed(
+            "The sample differs from what was expected: see the differences above.",
+            gate="sample",
+            opens_with="correct the mapping or the org, then migrator run DIR --from sample",
+        )
+    text = f"All {records} sampled records arrived as the mapping says."
+    return Findings.of([Finding(Level.GOOD, text, "The full load may follow.")])
+
+
+def require_sample(session: Session) -> None:
+    """Raise GateClosed unless a sample of the same shaped data was loaded and found clean."""
+    path = session.engagement.runs / GATE_FILE
+    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not record.get("clean") or record.get("shaped") != session.shaped.digest:
+        raise GateClosed(
+            "No clean sample of this data and this mapping was loaded yet.",
+            gate="sample",
+            opens_with="migrator run DIR --from sample --to sample",
+        )
+
+
+def inputs(session: Session) -> Table:
+    """Return what this page was made from."""
+    return inputs_table(session)

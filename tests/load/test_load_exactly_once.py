@@ -1,0 +1,237 @@
+"""Lost answers, cut lines, killed loaders: the target is the same as after an undisturbed run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator_kit.errors import BudgetExhausted, LedgerError, TargetError, TransientError
+from migrator_kit.load.accounts import object_counts
+from migrator_kit.load.ledger import Ledger
+from migrator_kit.load.loader import load
+from migrator_kit.load.target import Target
+from migrator_kit.load.writer import Writer
+from migrator_kit.mapping.model import Mapping
+
+MODULES = {
+    "Accounts": ("Source_System_ID", "Account_Name"),
+    "Contacts": ("Source_System_ID", "Last_Name", "Email", "Account_Name.Account_Name"),
+    "Deals": ("Treatment_Plan_ID", "Deal_Name", "Amount", "Stage", "Contact_Name.Last_Name"),
+    "Tasks": ("Source_Task_ID", "Subject", "Who_Id.Last_Name"),
+    "Events": ("Source_Event_ID", "Event_Title", "Start_DateTime", "Who_Id.Last_Name"),
+}
+
+
+def digest_of(target: Target) -> str:
+    """Return what the org holds, ids and system times left out: one line for each thing."""
+    lines: list[str] = []
+    names: dict[str, str] = {}
+    for module, fields in MODULES.items():
+        for row in target.client.records.coql(fields, module):
+            names[str(row["id"])] = str(row[fields[0]])
+            lines.append(json.dumps([module, *(row.get(name) for name in fields)]))
+    for note in target.client.notes.list_all():
+        parent = names[str(note["Parent_Id"]["id"])]
+        lines.append(json.dumps(["Notes", parent, note["Note_Title"], note["Note_Content"]]))
+    for zoho_id, key in names.items():
+        module = "Contacts" if len(key) == 6 else None
+        for file in target.client.attachments.list(module, zoho_id) if module else ():
+            content = target.client.attachments.digest(module, zoho_id, file.id).sha256
+            lines.append(json.dumps(["Attachments", key, file.file_name, content]))
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    emulator_module: Any, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[Any, Any], str]:
+    """Return a function that loads once without trouble and gives the target's digest."""
+    known: list[str] = []
+
+    def digest(job_of: Any, open_org: Any) -> str:
+        if not known:
+            folder = tmp_path_factory.mktemp("undisturbed")
+            target = open_org(emulator_module.url)
+            ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}", "engagement")
+            load(job_of(target, ledger), "run-1")
+            known.append(digest_of(target))
+            target.close()
+            ledger.close()
+        return known[0]
+
+    return digest
+
+
+def drive(job_of: Any, target: Target, ledger: Ledger, attempts: int = 30) -> list[Any]:
+    """Run until done, as a person would who starts again after each stop."""
+    reports = []
+    for attempt in range(attempts):
+        try:
+            reports.append(load(job_of(target, ledger, provision=False), f"run-{attempt}"))
+        except TargetError:
+            continue
+        return reports
+    raise AssertionError("the load never came to an end")
+
+
+FAULTS = {
+    "answer lost after the write": {"do": "cut", "when": "after", "chance": 0.4},
+    "line cut before the write": {"do": "cut", "when": "before", "chance": 0.4},
+    "half an answer": {"do": "half", "when": "after", "chance": 0.4},
+    "500 after the write": {"do": "answer", "status": 500, "when": "after", "chance": 0.4},
+    "503 before the write": {"do": "answer", "status": 503, "when": "before", "chance": 0.3},
+    "429": {"do": "answer", "status": 429, "when": "before", "chance": 0.3},
+    "tokens revoked": {"do": "revoke_token", "when": "before", "chance": 0.2},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_trouble_on_the_line_doubles_and_loses_nothing(
+    fault: str, emulator: Any, target: Target, ledger: Ledger, mapping: Mapping, practice: Any,
+    job_of: Any, open_org: Any, undisturbed: Any,
+) -> None:  # fmt: skip
+    job_of(target, ledger)
+    emulator.faults({"seed": 11, "rules": [{"match": "* /crm/v8/*", **FAULTS[fault]}]})
+    drive(job_of, target, ledger)
+    emulator.faults({})
+    assert digest_of(target) == undisturbed(job_of, open_org)
+    counts = object_counts(ledger, practice, mapping)
+    assert all(count["remainder"] == 0 and count["failed"] == 0 for count in counts.values())
+    assert counts["Patient"]["created"] == 12
+    assert ledger.verify_audit().ok
+    assert ledger.unsettled() == []
+    assert emulator.fired()["total"] == 0
+
+
+def test_a_load_that_stops_tells_why_and_goes_on(
+    emulator: Any, target: Target, ledger: Ledger, practice: Any, job_of: Any
+) -> None:
+    job_of(target, ledger)
+    emulator.faults({"rules": [{"do": "answer", "status": 503, "match": "POST /crm/v8/Deals/*"}]})
+    with pytest.raises(TransientError):
+        load(job_of(target, ledger, provision=False), "run-1")
+    assert ledger.runs()["state"].tolist() == ["stopped"]
+    assert len(ledger.crosswalk("Patient")) == 12
+    emulator.faults({})
+    report = load(job_of(target, ledger, provision=False), "run-2")
+    assert report.table().set_index("object").loc["Patient", "unchanged"] == 12
+    assert report.recovered == 0, "a refused call is known to have done nothing"
+
+
+def test_credits_that_end_in_mid_run_stop_it_cleanly(
+    emulator: Any, target: Target, ledger: Ledger, job_of: Any, open_org: Any
+) -> None:
+    job_of(target, ledger)
+    poor = open_org(emulator.url, credit_budget=target.client.credits.spent + 15)
+    with pytest.raises(BudgetExhausted, match="credit"):
+        load(job_of(poor, ledger, provision=False), "run-1")
+    poor.close()
+    assert load(job_of(target, ledger, provision=False), "run-2").written > 0
+    assert ledger.unsettled() == []
+
+
+class Dies:
+    """Kills the process at the n-th transaction of the ledger, before or after it commits."""
+
+    def __init__(self, transaction: int, *, before: bool) -> None:
+        self.left, self.before = transaction, before
+
+    def install(self) -> None:
+        original = Writer._transaction
+
+        @contextmanager
+        def counted(writer: Writer) -> Iterator[Any]:
+            self.left -= 1
+            with original(writer) as connection:
+                yield connection
+                if self.before and self.left <= 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            if self.left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        Writer._transaction = counted  # type: ignore[method-assign,assignment]
+
+
+def run_killed(job_of: Any, open_org: Any, url: str, ledger_url: str, dies: Dies) -> int:
+    """Load in a process of its own that dies on the way. Returns its exit code."""
+
+    def child() -> None:
+        dies.install()
+        target, ledger = open_org(url), Ledger(ledger_url, "engagement")
+        load(job_of(target, ledger, provision=False), f"run-{os.getpid()}")
+        os._exit(0)
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(60)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def test_killed_between_any_two_writes_of_the_ledger(
+    emulator: Any, target: Target, ledger: Ledger, mapping: Mapping, practice: Any, job_of: Any,
+    open_org: Any, undisturbed: Any, tmp_path: Path,
+) -> None:  # fmt: skip
+    job_of(target, ledger)
+    ledger_url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    chance = random.Random(5)
+    exits = Counter[int]()
+    for attempt in range(60):
+        dies = Dies(chance.randint(4, 8) if attempt < 40 else 10_000, before=chance.random() < 0.5)
+        exits[run_killed(job_of, open_org, emulator.url, ledger_url, dies)] += 1
+        if exits[0]:
+            break
+    assert exits[0] == 1
+    assert exits[-signal.SIGKILL] >= 5, "the loader has to be killed on its way"
+    assert digest_of(target) == undisturbed(job_of, open_org)
+    counts = object_counts(ledger, practice, mapping)
+    assert all(count["remainder"] == 0 and count["failed"] == 0 for count in counts.values())
+    assert counts["Patient"]["created"] == 12
+    assert ledger.verify_audit().ok
+
+
+def test_a_second_loader_is_refused_while_the_first_is_at_work(
+    target: Target, ledger: Ledger, job_of: Any, tmp_path: Path
+) -> None:
+    job = job_of(target, ledger)
+    other = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "engagement")
+    with (
+        other.writing("full load of somebody", "run-0"),
+        pytest.raises(LedgerError, match="full load of somebody"),
+    ):
+        load(job, "run-1")
+    other.close()
+    assert load(job, "run-1").written > 0
+
+
+def test_a_ledger_that_cannot_be_written_stops_the_load_and_nothing_is_doubled(
+    emulator: Any, target: Target, ledger: Ledger, job_of: Any, open_org: Any, undisturbed: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    job_of(target, ledger)
+    original, left = Writer.exchange, [4]
+
+    def full(writer: Writer, settled: Any, opened: Any) -> None:
+        left[0] -= 1
+        if left[0] <= 0:
+            raise LedgerError("The disk is full: the ledger cannot be written.")
+        original(writer, settled, opened)
+
+    monkeypatch.setattr(Writer, "exchange", full)
+    with pytest.raises(LedgerError, match="disk is full"):
+        load(job_of(target, ledger, provision=False), "run-1")
+    monkeypatch.setattr(Writer, "exchange", original)
+    report = load(job_of(target, ledger, provision=False), "run-2")
+    assert report.recovered > 0
+    assert digest_of(target) == undisturbed(job_of, open_org)
