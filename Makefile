@@ -45,7 +45,7 @@ clean: ## Remove .venv and what the demo made
 
 # The stamp is written last, so an interrupted installation is taken up again. Bytecode is compiled
 # at installation: where PYTHONDONTWRITEBYTECODE is set, it would otherwise never be, and every
-# start would pay for it.
+# start would pay for it. An installed uv stands apart: syncing could take it for a leftover.
 $(STAMP): requirements.lock pyproject.toml
 	@set -eu; \
 	usable() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }; \
@@ -70,9 +70,11 @@ $(STAMP): requirements.lock pyproject.toml
 	fi; \
 	uv=$$(command -v uv || true); \
 	if [ -z "$$uv" ]; then \
-		uv=$(BIN)/uv; \
-		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
-		[ -x "$$uv" ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv; \
+		uv=$(VENV)/.uv/bin/uv; \
+		if ! [ -x "$$uv" ]; then \
+			$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
+			$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(VENV)/.uv uv; \
+		fi; \
 	fi; \
 	echo "Installing the packages of requirements.lock"; \
 	"$$uv" pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock; \

@@ -178,12 +178,18 @@ def sample(
 
 
 @app.command()
-def lab(folder: Folder) -> None:
+def lab(
+    folder: Folder,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Listen on this port or on none.")
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+) -> None:
     """Open JupyterLab on the engagement with its notebooks."""
     from migrator_kit.engagement import Engagement
     from migrator_kit.workbench.lab import open_lab
 
-    raise typer.Exit(open_lab(Engagement.open(folder)))
+    raise typer.Exit(open_lab(Engagement.open(folder), port=port, browser=browser))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ import pyarrow as pa
 
 from migrator_kit.compare.datasets import LandedField, LandedObject
 from migrator_kit.compare.landed_parts import FOUND, PART_ROWS, Identities, PartWriter
+from migrator_kit.compare.parents import listed_on
 from migrator_kit.load.ledger import Ledger
 from migrator_kit.mapping.model import ObjectMapping, ObjectName
 from migrator_kit.progress import Step
@@ -110,11 +112,13 @@ def _parents(ledger: Ledger, name: ObjectName, wanted: Collection[str] | None) -
 def _read(client: ZohoClient, parent: _Parent) -> list[_File]:
     """Return our files on one record; files of others are not downloaded and not listed."""
     found = []
-    for info in client.attachments.list(parent.module, parent.zoho_id):
+    attachments = client.attachments
+    listing = partial(attachments.list, parent.module, parent.zoho_id)
+    for info in listed_on(client, parent.module, parent.zoho_id, listing):
         source_id = parent.by_attachment.get(info.id)
         if source_id is None and (info.is_link or info.size not in parent.sizes):
             continue
-        got = client.attachments.digest(parent.module, parent.zoho_id, info.id)
+        got = attachments.digest(parent.module, parent.zoho_id, info.id)
         owner = source_id or parent.by_content.get(got.sha256)
         if owner is not None:
             found.append(_file(owner, info, parent, source_id is not None, got.sha256, got.size))

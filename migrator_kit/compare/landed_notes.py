@@ -7,6 +7,7 @@ only administrators may do, or record by record.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pyarrow as pa
 
 from migrator_kit.compare.datasets import LandedField, LandedObject
 from migrator_kit.compare.landed_parts import FOUND, PART_ROWS, Identities, PartWriter, to_column
+from migrator_kit.compare.parents import listed_on
 from migrator_kit.errors import TerminalError
 from migrator_kit.load.ledger import Ledger
 from migrator_kit.load.readback import OVERSIZE_NOTES, marker_key
@@ -100,7 +102,8 @@ def _notes(
 def _by_parent(client: ZohoClient, marks: pd.DataFrame) -> Iterator[Row]:
     parents = marks[["parent_module", "parent_id"]].dropna().drop_duplicates()
     for module, parent_id in parents.itertuples(index=False):
-        yield from client.notes.list_for(str(module), str(parent_id), tuple(_FIELDS))
+        listing = partial(client.notes.list_for, str(module), str(parent_id), tuple(_FIELDS))
+        yield from listed_on(client, str(module), str(parent_id), listing)
 
 
 def _typed(

@@ -156,7 +156,7 @@ class _Counts:
             list(self._totals([rule for rule in rules if rule.kind in _RANGED])),
             [row for rule in rules for row in self._values(rule)],
             [row for rule in rules if rule.kind is Kind.LINK for row in self._links(rule)],
-            list(self._files()) if sides.item.landing is Landing.FILES else [],
+            [row for rule in rules if rule.kind is Kind.FILE for row in self._files(rule)],
             sides.rows("actual"),
             sides.rows("expected anti join actual using (source_id)"),
             sides.rows("actual anti join expected using (source_id)") if own else 0,
@@ -248,18 +248,14 @@ class _Counts:
             agrees = expected == landed and not wrong
             yield (self.name, rule.target, name, expected, landed, wrong, lost, agrees)
 
-    def _files(self) -> Iterator[Cells]:
+    def _files(self, rule: FieldRule) -> Iterator[Cells]:
         """Yield how many files arrived byte for byte."""
-        if "sha256" not in self.sides.columns:
-            return
-        expected, landed, equal, different, missing = self._row("""
-            select count(*), count(t.source_id), count(*) filter (where s.sha256 = t.sha256),
-                   count(*) filter (where s.sha256 is distinct from t.sha256
-                                    and t.source_id is not null),
+        expected, landed, equal, different, missing = self._row(f"""
+            select count(*), count(t.source_id), count(*) filter (where not ({rule.differs})),
+                   count(*) filter (where {rule.differs} and t.source_id is not null),
                    count(*) filter (where t.source_id is null)
             from expected s left join actual t using (source_id)""")
-        agrees = equal == expected
-        yield (self.name, expected, landed, equal, different, missing, agrees)
+        yield (self.name, expected, landed, equal, different, missing, equal == expected)
 
 
 def _same(one: Any, other: Any, kind: Kind) -> bool:

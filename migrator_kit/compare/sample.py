@@ -80,7 +80,7 @@ def choose_sample(
             )
         pool.close_over_parents()
         chosen = _Choice(pool, size)
-        chosen.cover(size - max(1, size // CHILDREN_SHARE))
+        chosen.cover()
         chosen.add_children(pool.children(chosen.of(ObjectName.PATIENT)))
         chosen.add_children(pool.anything(size), why="fills up the sample")
         pool.read_pairs(chosen.keys)
@@ -106,25 +106,40 @@ class _Choice:
         """Return the chosen records of an object in the order of their choice."""
         return [key for key in self.keys if key[0] == name.value]
 
-    def cover(self, budget: int) -> None:
-        """Choose greedily: always the record that adds most features for each record it brings."""
+    def cover(self) -> None:
+        """Choose greedily: always the record that adds most features for each record it brings.
+
+        Extremes come after everything else, for each costs nearly a record of its own, and leave
+        room for children.
+        """
         closures = {key: self.pool.closure(key) for key in self.masks}
         whole = {
             key: _union(self.masks[one] for one in members) for key, members in closures.items()
         }
         order = sorted(closures, key=lambda key: seeded_order(self.pool.seed, key))
-        while len(self.keys) < budget:
-            best: tuple[float, Key] | None = None
-            for key in order:
-                cost = sum(1 for one in closures[key] if one not in self.keys)
-                if not cost or len(self.keys) + cost > budget:
-                    continue
-                score = self._gain(whole[key]) / cost
-                if score > 0 and (best is None or score > best[0]):
-                    best = (score, key)
-            if best is None:
-                return
-            self._add(best[1], closures[best[1]], self._reasons(best[1]))
+        room = self.size - max(1, self.size // CHILDREN_SHARE)
+        for wanted, budget in ((~self.extreme, self.size), (self.extreme, room)):
+            while (best := self._best(order, closures, whole, wanted, budget)) is not None:
+                self._add(best, closures[best], self._reasons(best))
+
+    def _best(
+        self,
+        order: list[Key],
+        closures: dict[Key, list[Key]],
+        whole: dict[Key, int],
+        wanted: int,
+        budget: int,
+    ) -> Key | None:
+        """Return the record that adds most of the wanted features for its cost, or None."""
+        best, most = None, 0.0
+        for key in order:
+            cost = sum(1 for one in closures[key] if one not in self.keys)
+            if not cost or len(self.keys) + cost > budget:
+                continue
+            score = (whole[key] & wanted & ~self.covered).bit_count() / cost
+            if score > most:
+                best, most = key, score
+        return best
 
     def add_children(self, keys: list[Key], why: str = "child of a chosen patient") -> None:
         """Fill up to the size with these records and what they need above them."""
@@ -133,11 +148,6 @@ class _Choice:
             cost = sum(1 for one in members if one not in self.keys)
             if key not in self.keys and len(self.keys) + cost <= self.size:
                 self._add(key, members, [why])
-
-    def _gain(self, mask: int) -> float:
-        """Count the new features of a mask; extremes weigh half, for they tie to single records."""
-        fresh = mask & ~self.covered
-        return fresh.bit_count() - (fresh & self.extreme).bit_count() / 2
 
     def _reasons(self, key: Key) -> list[str]:
         """Return what a record is the first to exercise, the rarest first."""

@@ -176,7 +176,9 @@ class Sides:
     def _landed(self, holder: ObjectName) -> None:
         """Make `held` (each source key once) and `duplicates` (keys that are there again)."""
         parts = self.landed.parts(holder)
-        source = files_sql(parts) if parts else f"({_NOTHING})"
+        like_expected = f"(select *, {_IDENTITY} from expected where false)"
+        nothing = like_expected if self.own_records else f"({_NOTHING})"
+        source = files_sql(parts) if parts else nothing
         only = ""
         if self.scope.keys is not None and self.own_records:
             only = " where source_id in (select source_id from wanted)"
@@ -220,7 +222,5 @@ class Sides:
         self.connection.unregister(f"{name}_frame")
 
 
-_NOTHING = (
-    "select null::varchar as source_id, null::varchar as zoho_id, true as known, true as named "
-    "where false"
-)
+_IDENTITY = "null::varchar as zoho_id, true as known, true as named"
+_NOTHING = f"select null::varchar as source_id, {_IDENTITY} where false"

@@ -118,7 +118,7 @@ def judge(facts: ObjectFacts) -> ObjectVerdict:
         recommendation = Recommendation.EXCEPTIONS
     else:
         recommendation = Recommendation.GO
-    if not damage:
+    if not damage and (facts.landed or not facts.source):
         found.insert(0, Observation(facts.object, Level.GOOD, _arrived(facts)))
     return ObjectVerdict(facts.object, recommendation, tuple(found))
 

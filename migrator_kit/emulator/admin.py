@@ -86,9 +86,8 @@ def mark_hipaa(call: Call) -> Reply:
     body = call.json()
     module = call.crm.module(str(body.get("module")))
     names = set(body.get("fields") or ())
-    with call.crm.store.writing() as writer:
+    with call.crm.changing() as writer:
         for field in module.fields.values():
             if field.hipaa != (field.api_name in names):
                 save_field(writer, module.api_name, replace(field, hipaa=not field.hipaa))
-    call.crm.refresh()
     return Reply(200, {"module": module.api_name, "fields": sorted(names)})

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,11 @@ from migrator_kit.emulator.editions import EDITIONS, Edition, EditionName
 from migrator_kit.emulator.faults import Faults
 from migrator_kit.emulator.jobs import Jobs
 from migrator_kit.emulator.limits import Meter
-from migrator_kit.emulator.schema import Module, load_schema
+from migrator_kit.emulator.schema import Module, Schema, load_schema
 from migrator_kit.emulator.seed import seed
 from migrator_kit.emulator.settings import Settings
 from migrator_kit.emulator.stats import Stats
-from migrator_kit.emulator.store import Store, get_setting, put_setting
+from migrator_kit.emulator.store import Store, Writer, get_setting, put_setting
 from migrator_kit.emulator.validation import Rulebook
 
 
@@ -58,6 +61,7 @@ class Crm:
         self.settings = Settings().changed(get_setting(db, "settings") or {})
         self.clock = Clock(self.settings.clock_offset_s)
         self.stats = Stats()
+        self._metadata_lock = threading.Lock()
         self.faults = Faults()
         self.edition: Edition = EDITIONS[EditionName(get_setting(db, "edition"))]
         self.meter = Meter(self.edition, self.clock)
@@ -69,7 +73,8 @@ class Crm:
         """Read metadata and users again after they changed."""
         db = self.store.reader()
         self.schema = load_schema(db)
-        self._rules: dict[str, Rulebook] = {}
+        # One object, so that checks of the old metadata can never be kept for the new.
+        self._compiled: tuple[Schema, dict[str, Rulebook]] = (self.schema, {})
         self.users = {
             number: User(number, json.loads(data))
             for number, data in db.execute("SELECT id, data FROM person ORDER BY id")
@@ -80,6 +85,14 @@ class Crm:
             json.loads(data) for (data,) in db.execute("SELECT data FROM pipeline ORDER BY id")
         ]
         self.stages = self._stages()
+
+    @contextmanager
+    def changing(self) -> Iterator[Writer]:
+        """A transaction that changes metadata or users, one at a time, and what is cached."""
+        with self._metadata_lock:
+            with self.store.writing() as writer:
+                yield writer
+            self.refresh()
 
     def change_settings(self, values: dict[str, Any]) -> None:
         """Turn switches and keep them. Raises ValueError for a wrong one."""
@@ -111,9 +124,10 @@ class Crm:
 
     def rules(self, module: str) -> Rulebook:
         """The compiled checks of a module."""
-        found = self._rules.get(module)
+        schema, compiled = self._compiled
+        found = compiled.get(module)
         if found is None:
-            found = self._rules[module] = Rulebook(self.schema[module], self.schema)
+            found = compiled[module] = Rulebook(schema[module], schema)
         return found
 
     def _stages(self) -> Stages:

@@ -72,7 +72,8 @@ def create_fields(call: Call) -> Reply:
     if module.api_name in NO_CUSTOM_FIELDS:
         raise ApiError(NOT_SUPPORTED, "the given module is not supported for this api")
     items: list[Json] = []
-    with call.crm.store.writing() as writer:
+    with call.crm.changing() as writer:
+        module = call.crm.schema[module.api_name]
         for position, row in enumerate(rows):
             try:
                 field = field_from_request(call.crm, module, row, f"$.fields[{position}]")
@@ -83,7 +84,6 @@ def create_fields(call: Call) -> Reply:
             save_field(writer, module.api_name, field)
             module = replace(module, fields={**module.fields, field.api_name: field})
             items.append(success("field created", {"id": field.id}))
-    call.crm.refresh()
     for field in module.unique_fields():
         ensure_index(call.crm.store, module.api_name, field.api_name)
     return items_reply("fields", items, done=201)

@@ -58,7 +58,7 @@ def delete_one(call: Call) -> Reply:
     field = field_by_id(module, call.names["id"])
     if not field.custom:
         raise ApiError(NOT_ALLOWED, "system fields cannot be deleted", {"id": field.id})
-    with call.crm.store.writing() as writer:
+    with call.crm.changing() as writer:
         drop_index(writer.db, call.crm.store, module.api_name, field.api_name)
         path = f"""'$."{field.api_name}"'"""
         writer.db.execute(
@@ -66,7 +66,6 @@ def delete_one(call: Call) -> Reply:
             f"WHERE {expression(field.api_name)} IS NOT NULL"
         )
         remove_field(writer, field)
-    call.crm.refresh()
     return Reply(200, {"fields": [success("field deleted", {"id": field.id})]})
 
 
@@ -89,9 +88,8 @@ def update_layout(call: Call) -> Reply:
             unused[name] = None
             required.pop(name, None)
     layout = replace(module.layout, required=tuple(required), unused=tuple(unused))
-    with call.crm.store.writing() as writer:
+    with call.crm.changing() as writer:
         save_layout(writer, layout)
-    call.crm.refresh()
     return Reply(200, {"layouts": [success("layout updated", {"id": layout.id})]})
 
 
@@ -110,7 +108,8 @@ def _layout_fields(call: Call) -> list[Json]:
 def _update(call: Call, module: Module, only: Field | None) -> Reply:
     rows = call.rows("fields", 1 if only else FIELDS_PER_CALL)
     items: list[Json] = []
-    with call.crm.store.writing() as writer:
+    with call.crm.changing() as writer:
+        module = call.crm.schema[module.api_name]
         for position, row in enumerate(rows):
             place = f"$.fields[{position}]"
             try:
@@ -122,7 +121,6 @@ def _update(call: Call, module: Module, only: Field | None) -> Reply:
             save_field(writer, module.api_name, changed)
             module = replace(module, fields={**module.fields, changed.api_name: changed})
             items.append(success("field updated", {"id": field.id}))
-    call.crm.refresh()
     for field in module.unique_fields():
         ensure_index(call.crm.store, module.api_name, field.api_name)
     return items_reply("fields", items, done=200)

@@ -27,7 +27,9 @@ def expression(api_name: str, alias: str = "") -> str:
 
 def fold(value: object) -> object:
     """The form in which two values count as the same (ASCII letters without case)."""
-    return value.translate(_LOWER) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return value.lower() if value.isascii() else value.translate(_LOWER)
 
 
 def exact(value: object) -> object:

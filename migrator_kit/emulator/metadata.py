@@ -188,61 +188,67 @@ def field_document(crm: Crm, module: Module, field: Field, tz: ZoneInfo) -> Json
         "system_mandatory": field.required,
         "required": field.required,
         "custom_field": field.custom,
-        "read_only": not field.settable,
-        "field_read_only": not field.settable,
-        "visible": True,
-        "virtual_field": False,
         "created_source": "custom" if field.custom else "default",
         "type": "unused" if field.api_name in module.layout.unused else "used",
         "unique": {"case_sensitive": field.case_sensitive} if field.unique else {},
         "external": {"type": field.external, "show": True} if field.external else None,
         "lookup": _lookup_document(crm, field),
-        "multi_module_lookup": {},
-        "multiselectlookup": {},
         "pick_list_values": [option_document(option) for option in field.options],
-        "pick_list_values_sorted_lexically": False,
-        "global_picklist": None,
-        "operation_type": {
-            "web_update": field.settable,
-            "api_create": field.settable,
-            "web_create": field.settable,
-            "api_update": field.settable,
-        },
-        "view_type": {
-            "view": True,
-            "edit": field.settable,
-            "quick_create": field.required,
-            "create": field.settable,
-        },
         "layout_associations": [_layout_reference(module)],
         "profiles": [{"permission_type": "read_write", **profile} for profile in _profiles(crm)],
-        "searchable": kind not in _NOT_SEARCHABLE,
-        "sortable": kind not in _NOT_SEARCHABLE,
-        "filterable": kind not in _NOT_SEARCHABLE,
-        "mass_update": field.settable,
-        "webhook": True,
         "display_field": field.api_name == module.display_field,
         "ui_type": _UI_TYPES.get(kind, 1),
-        "display_type": -1,
-        "column_name": None,
         "currency": {"precision": field.decimal_place} if kind == "currency" else {},
-        "formula": {},
-        "rollup_summary": {},
-        "auto_number": {},
         "textarea": {"type": field.textarea} if field.textarea else None,
-        "crypt": None,
         "tooltip": {"name": "info_icon", "value": field.tooltip} if field.tooltip else None,
         "hipaa_compliance_enabled": field.hipaa,
         "hipaa_compliance": restricted,
-        "private": None,
-        "history_tracking_enabled": False,
-        "history_tracking": None,
-        "default_value": None,
-        "additional_column": None,
-        "associated_module": None,
-        "subform": None,
         "created_time": local(field.created_time, tz) if field.created_time else None,
         "modified_time": local(field.modified_time, tz) if field.modified_time else None,
+        **_abilities(field),
+        **_UNUSED_PROPERTIES,
+    }
+
+
+# Properties of parts of the product that the emulator does not have.
+_UNUSED_PROPERTIES: Json = {
+    "visible": True,
+    "virtual_field": False,
+    "display_type": -1,
+    "column_name": None,
+    "pick_list_values_sorted_lexically": False,
+    "history_tracking_enabled": False,
+    "multi_module_lookup": {},
+    "multiselectlookup": {},
+    "formula": {},
+    "rollup_summary": {},
+    "auto_number": {},
+    **dict.fromkeys(("global_picklist", "crypt", "private", "history_tracking"), None),
+    **dict.fromkeys(("default_value", "additional_column", "associated_module", "subform"), None),
+}
+
+
+def _abilities(field: Field) -> Json:
+    """What may be done with a field."""
+    can_write = field.settable
+    can_find = field.data_type not in _NOT_SEARCHABLE
+    return {
+        "read_only": not can_write,
+        "field_read_only": not can_write,
+        "mass_update": can_write,
+        "webhook": True,
+        "searchable": can_find,
+        "sortable": can_find,
+        "filterable": can_find,
+        "operation_type": dict.fromkeys(
+            ("web_update", "api_create", "web_create", "api_update"), can_write
+        ),
+        "view_type": {
+            "view": True,
+            "edit": can_write,
+            "quick_create": field.required,
+            "create": can_write,
+        },
     }
 
 

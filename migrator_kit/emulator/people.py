@@ -121,12 +121,12 @@ def add_users(call: Call) -> Reply:
     if not isinstance(rows, list) or not rows:
         raise ApiError("INVALID_DATA", "expected a list of users")
     crm = call.crm
-    known = {user.data["email"].lower(): user.id for user in crm.users.values()}
     answer: list[Json] = []
     profiles = get_setting(crm.store.reader(), "profiles")
     roles = get_setting(crm.store.reader(), "roles")
     checked = [_facts(row, number) for number, row in enumerate(rows)]
-    with crm.store.writing() as writer:
+    with crm.changing() as writer:
+        known = {user.data["email"].lower(): user.id for user in crm.users.values()}
         for facts in checked:
             email = facts["email"]
             number = known.get(email.lower())
@@ -135,7 +135,6 @@ def add_users(call: Call) -> Reply:
                 facts["role"] = profile_of(roles, facts["role"])
                 number = known[email.lower()] = new_user(writer, facts, crm.clock.stamp())
             answer.append({"id": str(number), "email": email})
-    crm.refresh()
     return Reply(200, {"users": answer})
 
 

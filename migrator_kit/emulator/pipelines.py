@@ -84,7 +84,7 @@ def _create(call: Call, row: Json, place: str) -> int:
     maps = _maps(call, row.get("maps"), place)
     deals = call.crm.schema["Deals"]
     field = deals.fields["Pipeline"]
-    with call.crm.store.writing() as writer:
+    with call.crm.changing() as writer:
         number = writer.new_id()
         data = {
             "id": str(number),
@@ -102,7 +102,6 @@ def _create(call: Call, row: Json, place: str) -> int:
         writer.db.execute("INSERT INTO pipeline VALUES (?, ?)", (number, json.dumps(data)))
         option = Option(str(writer.new_id()), name, name, len(field.options) + 1)
         save_field(writer, "Deals", replace(field, options=(*field.options, option)))
-    call.crm.refresh()
     return number
 
 
@@ -115,11 +114,10 @@ def _update(call: Call, row: Json, number: str, place: str) -> None:
         data["maps"] = _maps(call, row["maps"], place)
     if "default" in row:
         data["default"] = bool(row["default"])
-    with call.crm.store.writing() as writer:
+    with call.crm.changing() as writer:
         writer.db.execute(
             "UPDATE pipeline SET data = ? WHERE id = ?", (json.dumps(data), int(number))
         )
-    call.crm.refresh()
 
 
 def _maps(call: Call, given: Any, place: str) -> list[Json]:

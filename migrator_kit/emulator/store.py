@@ -83,6 +83,8 @@ class Store:
         self.files = path.with_name(path.name + ".files")
         self.files.mkdir(exist_ok=True)
         self._guard = _claim(path)
+        for left in self.files.glob("incoming-*"):
+            left.unlink(missing_ok=True)
         self._lock = threading.RLock()
         self._local = threading.local()
         self._db = _connect(path)

@@ -121,8 +121,9 @@ def _for_readers(notebook: Any) -> Any:
             cell.source, replaced = _FIRST_HEADING.subn("", cell.source, count=1)
             title_seen = bool(replaced)
         elif cell.cell_type == "code":
-            cell.outputs = [_output(output) for output in _told_once(cell.outputs)]
-        if cell.cell_type != "code" or any(map(_visible, cell.outputs)):
+            told = [_output(output) for output in _told_once(cell.outputs)]
+            cell.outputs = [output for output in told if _visible(output)]
+        if cell.cell_type != "code" or cell.outputs:
             cells.append(cell)
     shown.cells = cells
     return shown

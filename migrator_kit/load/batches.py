@@ -54,6 +54,8 @@ class Outcome:
     code: str | None = None
     field: str | None = None
     digest: str | None = None
+    modified_time: str | None = None
+    """When Zoho CRM says it wrote the record: a later time means that somebody else did too."""
 
 
 @dataclass(frozen=True, slots=True)

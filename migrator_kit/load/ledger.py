@@ -73,8 +73,11 @@ class Ledger:
         )
 
     def landed(self) -> pd.DataFrame:
-        """Return object, source_id, module, zoho_id, state, run_id of everything that landed."""
-        names = ("object", "source_id", "module", "zoho_id", "state", "payload_digest", "run_id")
+        """Return everything that landed: object, source_id, module, zoho_id, state and more."""
+        names = (
+            "object", "source_id", "module", "zoho_id", "state", "payload_digest",
+            "modified_time", "run_id",
+        )  # fmt: skip
         return self._frame(select(*(schema.crosswalk.c[name] for name in names)))
 
     def latest_outcomes(

@@ -32,7 +32,7 @@ run = _table("run", "run_id", "kind state org_id shaped mapping code_version sta
 crosswalk = _table(
     "crosswalk",
     "object source_id",
-    "module zoho_id state payload_digest link_digest run_id at",
+    "module zoho_id state payload_digest link_digest modified_time run_id at",
 )
 batch = _table("batch", "#batch_id", "run_id object module call state opened_at settled_at", "rows")
 batch_row = _table(
@@ -82,8 +82,8 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE TABLE run (run_id TEXT PRIMARY KEY, kind TEXT, state TEXT, org_id TEXT,"
             " shaped TEXT, mapping TEXT, code_version TEXT, started_at TEXT, ended_at TEXT)",
             "CREATE TABLE crosswalk (object TEXT NOT NULL, source_id TEXT NOT NULL, module TEXT,"
-            " zoho_id TEXT, state TEXT, payload_digest TEXT, link_digest TEXT, run_id TEXT,"
-            " at TEXT, PRIMARY KEY (object, source_id))",
+            " zoho_id TEXT, state TEXT, payload_digest TEXT, link_digest TEXT,"
+            " modified_time TEXT, run_id TEXT, at TEXT, PRIMARY KEY (object, source_id))",
             "CREATE INDEX crosswalk_by_zoho_id ON crosswalk (module, zoho_id)",
             "CREATE TABLE batch (batch_id BIGINT PRIMARY KEY, run_id TEXT, object TEXT,"
             " module TEXT, call TEXT, state TEXT, opened_at TEXT, settled_at TEXT, rows BIGINT)",

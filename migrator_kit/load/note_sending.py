@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from migrator_kit.load.batches import Batch, Outcome, Settled
+from migrator_kit.load.batches import Batch, Settled
 from migrator_kit.load.payload import Row
 from migrator_kit.load.readback import landed_notes
-from migrator_kit.load.record_sending import refused
+from migrator_kit.load.record_sending import landed, refused
 from migrator_kit.load.states import Action, Status
 from migrator_kit.zoho.client import ZohoClient
 
@@ -28,17 +28,15 @@ class NoteSending:
         results = notes.create(self.payloads) if creating else notes.update(self.payloads)
         status = Status.CREATED if creating else Status.UPDATED
         outcomes = [
-            Outcome(row.source_id, status, result.id or row.zoho_id, digest=row.digest)
-            if result.ok
-            else refused(row, result)
+            landed(row, result, status) if result.ok else refused(row, result)
             for row, result in zip(self.batch.rows, results, strict=True)
         ]
         return Settled(self.batch, tuple(outcomes))
 
     def read_back(self) -> Settled:
         """Return the notes whose marker stands on their parent."""
-        landed = landed_notes(self.client, self.batch.object, self.batch.rows)
-        return Settled(self.batch, tuple(landed))
+        found = landed_notes(self.client, self.batch.object, self.batch.rows)
+        return Settled(self.batch, tuple(found))
 
     def again(self, keys: set[str], batch_id: int) -> NoteSending:
         """Return a batch of those notes that have not landed."""

@@ -54,11 +54,10 @@ def load_order(mapping: Mapping) -> tuple[LoadStep, ...]:
     steps: list[LoadStep] = []
     done: set[ObjectName] = set()
     while waiting:
-        following = next((one for one in waiting if not _open(one, moving, done)), None)
-        if following is None:
-            rank = _RANK[waiting[0].landing]
-            peers = [one for one in waiting if _RANK[one.landing] == rank]
-            following = min(peers, key=lambda one: len(_open(one, moving, done)))
+        rank = _RANK[waiting[0].landing]
+        peers = [one for one in waiting if _RANK[one.landing] == rank]
+        # The first that waits for nothing; in a circle, the one that waits for least.
+        following = min(peers, key=lambda one: len(_open(one, moving, done)))
         steps.append(LoadStep(following, _deferred(following, moving, done)))
         done.add(following.object)
         waiting.remove(following)

@@ -21,8 +21,9 @@ from migrator_kit.errors import (
 from migrator_kit.load.batches import Batch, Settled
 from migrator_kit.load.writer import Writer
 
-AHEAD = 2
-"""Batches opened in the ledger beyond those in flight, so that no call waits for a commit."""
+AHEAD = 4
+"""Batches opened in the ledger beyond those in flight: no call waits for a commit, and one commit
+settles and opens several. After a crash so many more have to be looked up."""
 
 MOST_ATTEMPTS = 5
 """How often records are sent again whose answers get lost each time."""
@@ -80,15 +81,17 @@ class Pump:
             raise self._stop
 
     def _turn(self, pool: ThreadPoolExecutor, source: Iterator[Sending]) -> bool:
-        """Settle what came back, send what is next, wait for an answer. False at the end."""
+        """Send what is ready, settle and open in groups, wait for an answer. False at the end."""
         self._submit(pool)
-        fresh = self._next(source)
-        self._exchange([one.batch for one in fresh])
-        self._ready.extend(fresh)
-        self._submit(pool)
+        if not self._ready:
+            fresh = self._next(source)
+            if fresh or not self._pending:
+                self._exchange([one.batch for one in fresh])
+                self._ready.extend(fresh)
+                self._submit(pool)
         if not self._pending:
             return bool(self._queue) and self._stop is None
-        self._fill(source, 1)
+        self._fill(source, AHEAD)
         done_futures, _ = wait(self._pending, return_when=FIRST_COMPLETED)
         for future in done_futures:
             sending, was_read_back = self._pending.pop(future)
@@ -97,7 +100,11 @@ class Pump:
 
     def _submit(self, pool: ThreadPoolExecutor) -> None:
         """Send batches whose intent is committed, as long as there is room in flight."""
-        while self._ready and self._stop is None and len(self._pending) < self._in_flight:
+        if self._stop is not None:
+            # Opened but never sent: known not to have landed.
+            self._finished += [Settled(one.batch, ()) for one in self._ready]
+            self._ready.clear()
+        while self._ready and len(self._pending) < self._in_flight:
             one = self._ready.popleft()
             self._pending[pool.submit(one.send)] = (one, False)
             self.calls += 1
@@ -106,7 +113,7 @@ class Pump:
         """Return batches to open: those there is room for, and some to have ready after them."""
         if self._stop is not None:
             return []
-        room = self._in_flight - len(self._pending) + AHEAD - len(self._ready)
+        room = self._in_flight - len(self._pending) + AHEAD
         self._fill(source, room)
         return [self._queue.popleft() for _ in range(min(room, len(self._queue)))]
 
@@ -175,7 +182,6 @@ class Pump:
             if future.exception() is None:
                 self._finished.append(future.result())
         self._pending.clear()
-        # Opened but never sent: known not to have landed.
         self._finished += [Settled(one.batch, ()) for one in self._ready]
         self._ready.clear()
         self._exchange([])

@@ -7,7 +7,7 @@ by size and SHA-256 on the parent. Nothing here writes.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from migrator_kit.load.batches import Batch, Intended, Outcome
@@ -15,6 +15,8 @@ from migrator_kit.load.states import Action, Call, Reason, Status
 from migrator_kit.zoho.client import ZohoClient
 
 _MARKER = re.compile(r"^\[(?P<kind>source|file) (?P<key>.+?)(?: \||\])")
+
+MODIFIED = "Modified_Time"
 
 OVERSIZE_NOTES = "Attachment reference"
 """What the ledger calls the notes that stand in for files too large to move."""
@@ -55,13 +57,13 @@ def landed_records(
 ) -> list[Outcome]:
     """Return the outcome of each record that its source key finds in the module."""
     keys = [row.key for row in rows if row.key is not None]
-    found = client.records.find(module, key_field, keys)
+    found = client.records.find(module, key_field, keys, [MODIFIED])
     outcomes = []
     for row in rows:
-        ids = [str(one["id"]) for one in found.get(row.key or "", [])]
-        if len(ids) == 1:
-            outcomes.append(Outcome(row.source_id, Status.CREATED, ids[0], digest=row.digest))
-        elif ids:
+        standing = found.get(row.key or "", [])
+        if len(standing) == 1:
+            outcomes.append(_created(row, standing[0]))
+        elif standing:
             outcomes.append(Outcome(row.source_id, Status.HELD, reason=Reason.SEVERAL_MATCHES))
     return outcomes
 
@@ -71,12 +73,12 @@ def landed_notes(client: ZohoClient, object_name: str, rows: Sequence[Intended])
     kind = marker_kind(object_name)
     outcomes = []
     for (module, parent_id), group in _by_parent(rows).items():
-        there = {marker: str(note["id"]) for note in notes_of(client, module, parent_id)
+        there = {marker: note for note in notes_of(client, module, parent_id)
                  if (marker := marker_key(note.get("Note_Content")))}  # fmt: skip
         for row in group:
-            note_id = there.get((kind, row.source_id))
-            if note_id is not None and row.action is Action.CREATE:
-                outcomes.append(Outcome(row.source_id, Status.CREATED, note_id, digest=row.digest))
+            note = there.get((kind, row.source_id))
+            if note is not None and row.action is Action.CREATE:
+                outcomes.append(_created(row, note))
     return outcomes
 
 
@@ -90,19 +92,17 @@ def landed_files(
     outcomes = []
     for (module, parent_id), group in _by_parent(rows).items():
         free = [one for one in client.attachments.list(module, parent_id) if one.id not in taken]
+        sizes = {row.size for row in group}
+        contents = {
+            one.id: client.attachments.digest(module, parent_id, one.id).sha256
+            for one in free
+            if one.size in sizes
+        }
         for row in group:
-            for one in free:
-                if one.size != row.size:
-                    continue
-                if (
-                    client.attachments.digest(module, parent_id, one.id).sha256
-                    == row.content_digest
-                ):
-                    free.remove(one)
-                    outcomes.append(
-                        Outcome(row.source_id, Status.CREATED, one.id, digest=row.digest)
-                    )
-                    break
+            found = next((key for key, sha in contents.items() if sha == row.content_digest), None)
+            if found is not None:
+                del contents[found]
+                outcomes.append(Outcome(row.source_id, Status.CREATED, found, digest=row.digest))
     return outcomes
 
 
@@ -116,8 +116,19 @@ def deleted_records(client: ZohoClient, module: str, rows: Sequence[Intended]) -
 
 
 def notes_of(client: ZohoClient, module: str, record_id: str) -> Iterable[dict[str, Any]]:
-    """Yield title and content of a record's notes."""
-    return client.notes.list_for(module, record_id, ("Note_Title", "Note_Content"))
+    """Yield title, content and time of change of a record's notes."""
+    return client.notes.list_for(module, record_id, ("Note_Title", "Note_Content", MODIFIED))
+
+
+def _created(row: Intended, standing: Mapping[str, Any]) -> Outcome:
+    """Return the outcome of a record that was found standing."""
+    return Outcome(
+        row.source_id,
+        Status.CREATED,
+        str(standing["id"]),
+        digest=row.digest,
+        modified_time=standing.get(MODIFIED),
+    )
 
 
 def _by_parent(rows: Sequence[Intended]) -> dict[tuple[str, str], list[Intended]]:

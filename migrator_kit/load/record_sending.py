@@ -38,8 +38,8 @@ class RecordSending:
         if self.key_field is None or self.batch.call not in (Call.INSERT, Call.UPSERT):
             return Settled(self.batch, ())
         rows = self.batch.rows
-        landed = landed_records(self.client, self.batch.module, self.key_field, rows)
-        return Settled(self.batch, tuple(landed))
+        found = landed_records(self.client, self.batch.module, self.key_field, rows)
+        return Settled(self.batch, tuple(found))
 
     def again(self, keys: set[str], batch_id: int) -> RecordSending:
         """Return a batch of those records that have not landed."""
@@ -66,7 +66,7 @@ class RecordSending:
             return self._refused(row, result)
         created = row.action is Action.CREATE and (result.action != "update" or self.lost)
         status = Status.CREATED if created else Status.UPDATED
-        return Outcome(row.source_id, status, result.id or row.zoho_id, digest=row.digest)
+        return landed(row, result, status)
 
     def _refused(self, row: Intended, result: ItemResult) -> Outcome:
         duplicate = result.reason is Refusal.DUPLICATE and result.field == self.key_field
@@ -76,6 +76,17 @@ class RecordSending:
             status = Status.CREATED if self.lost else Status.MATCHED
             return Outcome(row.source_id, status, result.id, digest=row.digest if self.lost else "")
         return refused(row, result)
+
+
+def landed(row: Intended, result: ItemResult, status: Status) -> Outcome:
+    """Return a success as the outcome of its record."""
+    return Outcome(
+        row.source_id,
+        status,
+        result.id or row.zoho_id,
+        digest=row.digest,
+        modified_time=result.modified_time,
+    )
 
 
 def refused(row: Intended, result: ItemResult) -> Outcome:

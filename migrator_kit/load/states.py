@@ -69,7 +69,9 @@ class Reason(StrEnum):
     FILE_DIFFERS = "file_differs_after_upload"
     FILE_CHANGED = "file_changed_since_upload"
     REBUILD_REFERENCE = "rebuild_reference"
+    STOOD_BEFORE = "stood_before"
     EDITED_SINCE = "edited_since"
+    LINKED_SINCE = "linked_since"
 
 
 REMEDIES: dict[Reason, str] = {
@@ -85,6 +87,8 @@ REMEDIES: dict[Reason, str] = {
     Reason.FILE_DIFFERS: "The upload arrived damaged and was removed; run again.",
     Reason.FILE_CHANGED: "The file changed after it was uploaded: decide which one stays.",
     Reason.REBUILD_REFERENCE: "Rebuild the rule in Zoho CRM from the exported reference.",
-    Reason.EDITED_SINCE: "Somebody worked on it since: undo by hand, or name it to force it.",
+    Reason.STOOD_BEFORE: "It was in Zoho CRM before the migration: it is not deleted.",
+    Reason.EDITED_SINCE: "Somebody edited it since the load: it stays unless it is forced.",
+    Reason.LINKED_SINCE: "Something that stays hangs on it: it stays unless it is forced.",
 }
 """What to do about each reason, for lists a person reads."""

@@ -162,12 +162,13 @@ class Writer:
             statement = update(schema.crosswalk).where(schema.crosswalk.c.object == batch.object)
             for o in landed:
                 where = schema.crosswalk.c.source_id == o.source_id
-                connection.execute(statement.where(where).values(link_digest=o.digest, at=instant))
+                values = {"link_digest": o.digest, "modified_time": o.modified_time, "at": instant}
+                connection.execute(statement.where(where).values(values))
             return
         rows = [
             {"object": batch.object, "source_id": o.source_id, "module": batch.module,
              "zoho_id": o.zoho_id, "state": o.status, "payload_digest": o.digest,
-             "run_id": batch.run_id, "at": instant}
+             "modified_time": o.modified_time, "run_id": batch.run_id, "at": instant}
             for o in landed
         ]  # fmt: skip
         # A record we once created stays "created" when a later run updates it.

@@ -100,7 +100,7 @@ def _sources(mapping: Mapping, tables: dict[str, list[str]]) -> Iterator[Problem
         if table not in tables:
             yield where, f"{source}: the snapshot has no table {table!r}", _near(table, tables)
         elif column != "*" and column not in tables[table]:
-            problem = f"{source}: the table has no such column"
+            problem = f"{source}: {table!r} has no column {column!r}"
             yield where, problem, _near(column, tables[table])
 
 

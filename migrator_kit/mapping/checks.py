@@ -170,7 +170,7 @@ def _targets(mapping: Mapping, metadata: Metadata | None) -> Iterator[Problem]:
             if name not in known:
                 remedy = f"{nearest(row.target, known)}, or describe a new field under `create`"
                 yield where, f"{item.module} has no field {row.target!r}", remedy
-            elif metadata and item.module in metadata and metadata[item.module][name].read_only:
+            elif _read_only(item, name, metadata):
                 problem = f"{item.module}.{row.target} cannot be written"
                 yield where, problem, "choose another field"
 
@@ -186,6 +186,11 @@ def _known_fields(item: ObjectMapping, metadata: Metadata | None) -> set[str] | 
         standard = STANDARD_FIELDS.get(item.module or "")
         return set(standard) if standard is not None else None
     return set(STANDARD_FIELDS["Notes" if item.landing is Landing.NOTES else "Attachments"])
+
+
+def _read_only(item: ObjectMapping, name: str, metadata: Metadata | None) -> bool:
+    fields = metadata.get(item.module or "") if metadata else None
+    return fields is not None and name in fields and fields[name].read_only
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from migrator_kit.engagement import Engagement, slug
 from migrator_kit.errors import GateClosed, SnapshotChanged
 from migrator_kit.mapping.model import Landing, ObjectName
-from migrator_kit.mapping.objects import to_frame
+from migrator_kit.mapping.objects import literal, to_frame
 
 MANIFEST = "manifest.json"
 REJECTS = "rejects.parquet"
@@ -149,13 +149,3 @@ def open_database(spill: Path) -> duckdb.DuckDBPyConnection:
     )
     connection.execute("SET TimeZone = 'UTC'")
     return connection
-
-
-def literal(value: object) -> str:
-    """Return a text or path as an SQL string."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def quoted(name: str) -> str:
-    """Return a name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

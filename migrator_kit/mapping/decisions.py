@@ -18,7 +18,6 @@ from ruamel.yaml.comments import CommentedMap
 
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import GateClosed, ParameterError
-from migrator_kit.mapping.dataset import quoted
 from migrator_kit.mapping.digests import row_digest
 from migrator_kit.mapping.files import load_mapping
 from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectMapping
@@ -27,6 +26,7 @@ from migrator_kit.mapping.objects import (
     clear_errors,
     inner,
     opened,
+    quoted,
     tables_of,
     to_frame,
 )

@@ -13,9 +13,8 @@ from pathlib import Path
 import duckdb
 
 from migrator_kit.engagement import slug
-from migrator_kit.mapping.dataset import literal, quoted
 from migrator_kit.mapping.model import Landing, Mapping, MissingParent, ObjectMapping, ObjectName
-from migrator_kit.mapping.objects import SLOT_ORDER
+from migrator_kit.mapping.objects import SLOT_ORDER, literal, quoted
 from migrator_kit.mapping.rejects import EXPLANATIONS, RejectAction, RejectReason
 from migrator_kit.mapping.targets import slot_target
 
@@ -242,8 +241,8 @@ class Staging:
         )
 
     def _count(self, query: str) -> int:
-        row = self.connection.execute(query).fetchone()
-        return int(row[0]) if row else 0
+        ((number,),) = self.connection.execute(query).fetchall()
+        return int(number)
 
 
 def _link_columns(link: Link, number: int) -> list[str]:

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from migrator_kit.errors import MappingError
-from migrator_kit.mapping.model import Mapping, ObjectMapping, ObjectName
+from migrator_kit.mapping.model import Landing, Mapping, ObjectMapping, ObjectName
 
 PART_ROWS = 50_000
 COPY_COLUMN = "_copy"
@@ -75,8 +75,8 @@ def count_rows(connection: duckdb.DuckDBPyConnection, mapping: ObjectMapping) ->
     """Return how many rows an object has, over an open connection."""
     with clear_errors(mapping.object):
         query = f"SELECT count(*) FROM ({inner(mapping.select)})"
-        row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+        ((rows,),) = connection.execute(query).fetchall()
+    return int(rows)
 
 
 def select_columns(connection: duckdb.DuckDBPyConnection, select: str) -> dict[str, str]:
@@ -134,7 +134,7 @@ _MISSING_TABLE = re.compile(r"Table with name \"?([^\s\"]+)\"? does not exist")
 _MISSING_COLUMN = re.compile(
     r"Referenced column \"([^\"]+)\" not found|does not have a column named \"([^\"]+)\""
 )
-_OF_TABLE = re.compile(r"Table \"([^\"]+)\" does not have")
+_OF_TABLE = re.compile(r"(?:Table|Values list) \"([^\"]+)\" does not have")
 
 
 def missing_name(error: duckdb.Error) -> tuple[str, str]:
@@ -160,7 +160,9 @@ def explain(error: duckdb.Error) -> str:
     if isinstance(error, duckdb.ParserException | duckdb.BinderException):
         return str(error).splitlines()[0]
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
-    return f"{words} on a value of the data (use TRY_CAST to leave such values empty)"
+    if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
+        return f"{words} on a value of the data (use TRY_CAST to leave such values empty)"
+    return words
 
 
 def _ordered(connection: duckdb.DuckDBPyConnection, mapping: ObjectMapping) -> str:
@@ -171,22 +173,29 @@ def _ordered(connection: duckdb.DuckDBPyConnection, mapping: ObjectMapping) -> s
             f"The SELECT of {mapping.object} gives no column source_id.",
             hint="Name the key of the rows: SELECT … AS source_id",
         )
-    rows = (
-        f"SELECT * REPLACE (CAST(source_id AS VARCHAR) AS source_id) FROM ({inner(mapping.select)})"
-    )
+    given = inner(mapping.select)
+    rows = f"SELECT * REPLACE (CAST(source_id AS VARCHAR) AS source_id) FROM ({given})"
+    # Zoho CRM compares unique keys without regard to letter case.
+    same = "lower(trim(source_id))" if mapping.landing is Landing.RECORDS else "trim(source_id)"
     doubled = connection.execute(
-        f"SELECT 1 FROM ({rows}) GROUP BY trim(source_id) "
+        f"SELECT 1 FROM ({rows}) GROUP BY {same} "
         "HAVING count(*) > 1 OR count(source_id) < count(*) LIMIT 1"
-    ).fetchone()
+    ).fetchall()
     copy = "1"
     if doubled:
-        order = ", ".join(_quoted(column) for column in columns)
-        copy = f"row_number() OVER (PARTITION BY trim(source_id) ORDER BY {order})"
+        order = ", ".join(quoted(column) for column in columns)
+        copy = f"row_number() OVER (PARTITION BY {same} ORDER BY {order})"
     return f"SELECT *, {copy} AS {COPY_COLUMN} FROM ({rows}) ORDER BY source_id, {COPY_COLUMN}"
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: object) -> str:
+    """Return a text or path as an SQL string."""
+    return "'" + str(value).replace("'", "''") + "'"
 
 
 def _pandas_type(arrow: pa.DataType) -> pd.api.extensions.ExtensionDtype:

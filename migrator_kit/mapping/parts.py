@@ -184,7 +184,8 @@ def _keys(
     if COPY_COLUMN in frame.columns:
         copies = frame[COPY_COLUMN].astype("int64")
     else:
-        copies = given.groupby(given, dropna=False).cumcount() + 1
+        same = given.str.lower() if mapping.landing is Landing.RECORDS else given
+        copies = given.groupby(same, dropna=False).cumcount() + 1
     missing = given.isna()
     doubled = ~missing & (copies > 1)
     ids = given.fillna("").where(

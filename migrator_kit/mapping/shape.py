@@ -7,6 +7,7 @@ dataset, so shaping again costs nothing.
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Iterator
 from itertools import islice
@@ -81,6 +82,30 @@ def shape(
         mark_latest(dataset)
         return dataset
     work = engagement.shaped / f".unfinished-{digest[:16]}"
+    try:
+        manifest = _work(engagement, snapshot, mapping, context, work, digest, progress)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise MigratorError(
+            f"The disk of {engagement.shaped} is full.", hint="Make room and run it again."
+        ) from None
+    (work / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    work.replace(folder)
+    return read_dataset(folder)
+
+
+def _work(
+    engagement: Engagement,
+    snapshot: SnapshotTables,
+    mapping: Mapping,
+    context: ShapeContext,
+    work: Path,
+    digest: str,
+    progress: Progress,
+) -> ShapedManifest:
+    """Shape everything into the folder `work` and return the manifest of what is there."""
     shutil.rmtree(work, ignore_errors=True)
     (work / "rejects").mkdir(parents=True)
     with opened(snapshot) as tables, open_pool(engagement.settings.compute) as pool:
@@ -94,7 +119,7 @@ def shape(
                 for one in mapping.objects
             }
     objects = _finish(work, mapping, source_rows)
-    manifest = ShapedManifest(
+    return ShapedManifest(
         digest=digest,
         snapshot_id=snapshot.snapshot_id,
         snapshot_digest=snapshot.digest,
@@ -105,9 +130,6 @@ def shape(
         day_first=context.locale.day_first,
         objects=objects,
     )
-    (work / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    work.replace(folder)
-    return read_dataset(folder)
 
 
 def locale_of(engagement: Engagement) -> Locale:

@@ -103,7 +103,7 @@ class SqlSource(Closing):
             ]
             return pa.table(arrays, schema=schema)
 
-        with _no_leak(self._url, f"table {table.name} cannot be read"):
+        with _no_leak(self._url, f"table {table.name} cannot be read", reading=True):
             result = self._connection.execute(
                 wanted, execution_options={"stream_results": True, "max_row_buffer": 1_000}
             )
@@ -116,10 +116,13 @@ class SqlSource(Closing):
 
 
 class _no_leak:  # noqa: N801
-    """Turns a driver's error into a SourceError that holds no credentials and no values."""
+    """Turns a driver's error into a SourceError that holds no credentials and no values.
 
-    def __init__(self, url: URL, what: str) -> None:
-        self._url, self._what = url, what
+    While rows are read the driver's words are left out: they may quote a value.
+    """
+
+    def __init__(self, url: URL, what: str, *, reading: bool = False) -> None:
+        self._url, self._what, self._reading = url, what, reading
 
     def __enter__(self) -> None:
         return None
@@ -128,9 +131,13 @@ class _no_leak:  # noqa: N801
         if isinstance(error, SQLAlchemyError | OSError):
             place = dialects.without_credentials(self._url)
             reason = dialects.reason_without_credentials(error, self._url)
+            if self._reading:
+                reason = type(getattr(error, "orig", None) or error).__name__
             raise SourceError(
                 f"{place}: {self._what} ({reason}).",
-                hint="Check host, port, database name, user and password of the source's URL.",
+                hint="Check host, port, database name, user and password of the source's URL."
+                if not self._reading
+                else "Check that the server is up and the user may read the table; then run again.",
             ) from None
 
 

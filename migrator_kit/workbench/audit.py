@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 
 from migrator_kit.evidence import plots
@@ -20,7 +18,7 @@ from migrator_kit.source.rules import Rule, rule_table, rules_from
 from migrator_kit.source.snapshot import take_snapshot
 from migrator_kit.workbench.inputs import inputs_table
 from migrator_kit.workbench.mapping_review import profile_of
-from migrator_kit.workbench.quality import Frames, judge
+from migrator_kit.workbench.quality import judge, source_frames
 from migrator_kit.workbench.session import Session
 
 _MOST_TABLES = 14
@@ -175,10 +173,7 @@ def attachments(session: Session) -> Tables:
 
 def source_quality(session: Session) -> Tables:
     """Judge the source. Raises GateClosed for an unwaived critical failure."""
-    mapping = _mapping(session)
-    frames: Frames = {
-        item.object: object_rows(session.snapshot, mapping, item.object) for item in mapping.objects
-    }
+    frames = source_frames(session, _mapping(session))
     return judge(session, Stage.SOURCE, frames)
 
 
@@ -186,11 +181,7 @@ def rules(session: Session) -> Table:
     """Export the rebuild reference beside this page and list the rules."""
     found = inventory_of(session).rules
     if found:
-        folder = session.list_path("reminders_and_recalls")
-        write_reference(found, folder)
-        tree = [rule.to_json() for rule in found]
-        text = json.dumps(tree, indent=1, ensure_ascii=False)
-        (folder / "rules.json").write_text(text + "\n", encoding="utf-8")
+        write_reference(found, session.list_path("reminders_and_recalls"))
     return Table(rule_table(found), empty="The source has no reminder or recall rules.")
 
 

@@ -32,10 +32,17 @@ def lab_folder(engagement: Engagement) -> Path:
     return folder
 
 
-def open_lab(engagement: Engagement) -> int:
-    """Run JupyterLab until it is closed and return its exit code."""
+def open_lab(engagement: Engagement, *, port: int | None = None, browser: bool = True) -> int:
+    """Run JupyterLab until it is closed and return its exit code.
+
+    Without `port` the first free one from 8888 on is taken; a given one that is taken is an error.
+    """
     folder = lab_folder(engagement)
     arguments = ["--KernelManager.transport_encryption=required", str(folder)]
+    if port is not None:
+        arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    if not browser:
+        arguments.append("--no-browser")
     environment = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}
     command = [sys.executable, "-m", "jupyterlab", *arguments]
     return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 import pandas as pd
 import pyarrow.parquet as pq
+from IPython.display import display
 
+from migrator_kit.errors import GateClosed
 from migrator_kit.evidence.findings import Finding, Findings, Level
 from migrator_kit.evidence.lists import write_list
 from migrator_kit.evidence.tables import Table, Tables
-from migrator_kit.mapping.model import Landing, ObjectName
+from migrator_kit.mapping.model import Landing, Mapping, ObjectName
 from migrator_kit.mapping.objects import object_rows
 from migrator_kit.quality.model import Outcome, Stage
 from migrator_kit.quality.report import QualityReport
@@ -31,15 +33,19 @@ def judge(session: Session, stage: Stage, frames: Frames) -> Tables:
     keys = report.failing_keys()
     if len(keys):
         write_list(keys, session.list_path(f"quality_{stage}.csv"))
-    report.require_passed()
-    return Tables([_findings(report), Table(report.table(applicable_only=True))])
+    shown = Tables([_findings(report), Table(report.table(applicable_only=True))])
+    try:
+        report.require_passed()
+    except GateClosed:
+        display(shown)
+        raise
+    return shown
 
 
-def source_frames(session: Session) -> Frames:
-    """Return the rows of every object as the mapping's SELECTs give them."""
+def source_frames(session: Session, mapping: Mapping) -> Frames:
+    """Return the rows of every object as a mapping's SELECTs give them."""
     return {
-        item.object: object_rows(session.snapshot, session.mapping, item.object)
-        for item in session.mapping.objects
+        item.object: object_rows(session.snapshot, mapping, item.object) for item in mapping.objects
     }
 
 

@@ -62,6 +62,24 @@ ZOHO_TYPES = {
 }  # fmt: skip
 
 
+CREATED: dict[str, dict[str, object]] = {
+    "Source_System_ID__c": {"label": "Source System ID", "data_type": "text", "unique": True},
+    "Treatment_Plan_ID__c": {"label": "Treatment Plan ID", "data_type": "text", "unique": True},
+    "Source_Task_ID__c": {"label": "Source Task ID", "data_type": "text"},
+    "Balance__c": {"label": "Balance", "data_type": "currency"},
+    "SMS_Consent__c": {"label": "SMS Consent", "data_type": "boolean"},
+    "Patient_Status__c": {"label": "Patient Status", "data_type": "picklist",
+                          "picklist": ["Active", "Inactive", "Archived"]},
+    "Allergies__c": {"label": "Allergies", "data_type": "multiselectpicklist",
+                     "picklist": ["Latex", "Penicillin"]},
+    "Source_Created_Time__c": {"label": "Source Created Time", "data_type": "datetime"},
+    "Insurance_Carrier__c": {"label": "Insurance Carrier", "data_type": "text"},
+    "Insurance_Member_ID__c": {"label": "Insurance Member ID", "data_type": "text"},
+    "Starts_At__c": {"label": "Starts At", "data_type": "datetime"},
+    "Duration__c": {"label": "Duration", "data_type": "integer"},
+}  # fmt: skip
+
+
 def practice_mapping() -> Mapping:
     """The mapping of the fixture: nine objects, each with the rows the tests need."""
     lookup = {"Account_Name": "Practice", "Contact_Name": "Patient", "Who_Id": "Patient"}
@@ -73,15 +91,16 @@ def practice_mapping() -> Mapping:
         tree: dict[str, object] = {"target": target, "columns": [target.lower()]}
         if target in lookup and name is not ObjectName.PRACTICE:
             tree["lookup"] = lookup[target]
-        if target in ("What_Id", "Parent_Id"):
+        if target == "What_Id":
+            tree["lookup"] = ["Treatment Plan", "Practice"]
+        if target == "Parent_Id":
             tree["lookup"] = ["Treatment Plan", "Patient"]
         if target in values:
             tree["values"] = values[target]
         if target in money:
             tree["transform"] = ["money"]
-        if target == "Patient_Status__c":
-            choices = ["Active", "Inactive", "Archived"]
-            tree["create"] = {"label": "Status", "data_type": "picklist", "picklist": choices}
+        if target in CREATED:
+            tree["create"] = CREATED[target]
         return tree
 
     landing = {
@@ -162,8 +181,8 @@ def shaped_frames(patients: int) -> dict[ObjectName, pd.DataFrame]:
     task = {
         "source_id": task_ids, "Source_Task_ID__c": task_ids,
         "Subject": [f"Check-up {n}" for n in range(patients * 2)], "Who_Id": who,
-        "What_Id": [plan_ids[n % patients] if to_plan[n] else who[n] for n in range(patients * 2)],
-        "What_Id_object": ["Treatment Plan" if t else "Patient" for t in to_plan],
+        "What_Id": [plan_ids[n % patients] if t else "P01" for n, t in enumerate(to_plan)],
+        "What_Id_object": ["Treatment Plan" if t else "Practice" for t in to_plan],
         "Starts_At__c": [datetime(2022, 3, 1 + n % 28, 7, 15, tzinfo=UTC)
                          for n in range(patients * 2)],
         "Status": ["Completed" if n % 2 else "Not Started" for n in range(patients * 2)],
@@ -211,6 +230,7 @@ class Practice:
     landed: dict[ObjectName, pd.DataFrame]
     hidden: set[str] = field(default_factory=set)
     part_rows: int = 40
+    digest: str = "practice"
 
     def parts(self, name: ObjectName, /) -> list[Path]:
         """The shaped parts, written on first use."""
@@ -218,6 +238,12 @@ class Practice:
         if not folder.exists() and name in self.shaped:
             write_parts(folder, self.shaped[name], SCHEMAS[name], self.part_rows)
         return sorted(folder.glob("*.parquet"))
+
+    def rows(self, name: ObjectName, /) -> int:
+        """How many rows were shaped."""
+        return len(self.shaped.get(name, ()))
+
+    source_rows = rows
 
     def rejects(self) -> pd.DataFrame:
         """What was rejected while shaping: nothing, unless a test says so."""

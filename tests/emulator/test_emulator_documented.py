@@ -23,10 +23,8 @@ EXCUSED: dict[str, set[str]] = {
     "field-meta__01": {
         "association_details", "blueprint_supported", "businesscard_supported", "crypt",
         "colour_code_enabled_by_system", "convert_mapping", "customizable_properties",
-        "email_parser", "enable_colour_code", "separator", "quick_sequence_number", "multiselectlookup", "private", "subform",
-        "sharing_properties", "query_details", "show_fields", "display_value", "history_tracking",
-        "formula", "rollup_summary", "currency", "allowed_permissions",
-        "global_picklist", "additional_column",
+        "email_parser", "enable_colour_code", "separator", "quick_sequence_number",
+        "multiselectlookup", "formula", "rollup_summary", "currency",
     },
     "layouts-meta__01": {
         "_default_assignment_view", "_default_view", "downgrade",

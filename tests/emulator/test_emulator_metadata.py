@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -244,3 +245,16 @@ def test_health_fields_can_be_withheld(shared: Any) -> None:
         assert answer.json()["code"] == "INVALID_QUERY"
     finally:
         shared.emulator.settings(hipaa_restricted=False)
+
+
+def test_metadata_changed_by_many_at_once_stays_consistent(api: Any) -> None:
+    def change(number: int) -> int:
+        return int(make(api, "Contacts", text("Same Label"), text(f"Own {number}")).status_code)
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(change, range(8)))
+    assert sorted(statuses) == [201] + [207] * 7
+    values = {f"Own_{number}": "x" for number in range(8)}
+    number = api.create("Contacts", Last_Name="x", Same_Label="y", **values)
+    record = api.record("Contacts", number)
+    assert {record[name] for name in values} == {"x"}

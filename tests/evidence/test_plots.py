@@ -1,4 +1,4 @@
-"""Plots: the title says the finding, the picture stands alone, the same data gives the same bytes."""
+"""Plots: the title says the finding, the picture stands alone, equal data gives equal bytes."""
 
 from __future__ import annotations
 

@@ -233,8 +233,14 @@ def _patient(number: int, documents: Path) -> Iterator[tuple[ObjectName, dict[st
 
 
 @pytest.fixture
-def practice(tmp_path: Path) -> SmallPractice:
-    return small_practice(tmp_path / "practice")
+def patients() -> int:
+    """How many patients the small practice has."""
+    return 12
+
+
+@pytest.fixture
+def practice(tmp_path: Path, patients: int) -> SmallPractice:
+    return small_practice(tmp_path / "practice", patients)
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,14 @@ MODULES = {
 }
 
 
+PATIENTS = 4
+
+
+@pytest.fixture
+def patients() -> int:
+    return PATIENTS
+
+
 def digest_of(target: Target) -> str:
     """Return what the org holds, ids and system times left out: one line for each thing."""
     lines: list[str] = []
@@ -86,13 +94,13 @@ def drive(job_of: Any, target: Target, ledger: Ledger, attempts: int = 30) -> li
 
 
 FAULTS = {
-    "answer lost after the write": {"do": "cut", "when": "after", "chance": 0.4},
-    "line cut before the write": {"do": "cut", "when": "before", "chance": 0.4},
-    "half an answer": {"do": "half", "when": "after", "chance": 0.4},
-    "500 after the write": {"do": "answer", "status": 500, "when": "after", "chance": 0.4},
-    "503 before the write": {"do": "answer", "status": 503, "when": "before", "chance": 0.3},
-    "429": {"do": "answer", "status": 429, "when": "before", "chance": 0.3},
-    "tokens revoked": {"do": "revoke_token", "when": "before", "chance": 0.2},
+    "answer lost after the write": {"do": "cut", "when": "after", "chance": 0.3},
+    "line cut before the write": {"do": "cut", "when": "before", "chance": 0.2},
+    "half an answer": {"do": "half", "when": "after", "chance": 0.3},
+    "500 after the write": {"do": "answer", "status": 500, "when": "after", "chance": 0.3},
+    "503 before the write": {"do": "answer", "status": 503, "when": "before", "chance": 0.2},
+    "429": {"do": "answer", "status": 429, "when": "before", "chance": 0.2},
+    "tokens revoked": {"do": "revoke_token", "when": "before", "chance": 0.05},
 }
 
 
@@ -108,7 +116,7 @@ def test_trouble_on_the_line_doubles_and_loses_nothing(
     assert digest_of(target) == undisturbed(job_of, open_org)
     counts = object_counts(ledger, practice, mapping)
     assert all(count["remainder"] == 0 and count["failed"] == 0 for count in counts.values())
-    assert counts["Patient"]["created"] == 12
+    assert counts["Patient"]["created"] == PATIENTS
     assert ledger.verify_audit().ok
     assert ledger.unsettled() == []
     assert emulator.fired()["total"] == 0
@@ -118,14 +126,14 @@ def test_a_load_that_stops_tells_why_and_goes_on(
     emulator: Any, target: Target, ledger: Ledger, practice: Any, job_of: Any
 ) -> None:
     job_of(target, ledger)
-    emulator.faults({"rules": [{"do": "answer", "status": 503, "match": "POST /crm/v8/Deals/*"}]})
+    emulator.faults({"rules": [{"do": "answer", "status": 429, "match": "POST /crm/v8/Deals/*"}]})
     with pytest.raises(TransientError):
         load(job_of(target, ledger, provision=False), "run-1")
     assert ledger.runs()["state"].tolist() == ["stopped"]
-    assert len(ledger.crosswalk("Patient")) == 12
+    assert len(ledger.crosswalk("Patient")) == PATIENTS
     emulator.faults({})
     report = load(job_of(target, ledger, provision=False), "run-2")
-    assert report.table().set_index("object").loc["Patient", "unchanged"] == 12
+    assert report.table().set_index("object").loc["Patient", "unchanged"] == PATIENTS
     assert report.recovered == 0, "a refused call is known to have done nothing"
 
 
@@ -133,7 +141,7 @@ def test_credits_that_end_in_mid_run_stop_it_cleanly(
     emulator: Any, target: Target, ledger: Ledger, job_of: Any, open_org: Any
 ) -> None:
     job_of(target, ledger)
-    poor = open_org(emulator.url, credit_budget=target.client.credits.spent + 15)
+    poor = open_org(emulator.url, credit_budget=30)
     with pytest.raises(BudgetExhausted, match="credit"):
         load(job_of(poor, ledger, provision=False), "run-1")
     poor.close()
@@ -188,7 +196,7 @@ def test_killed_between_any_two_writes_of_the_ledger(
     chance = random.Random(5)
     exits = Counter[int]()
     for attempt in range(60):
-        dies = Dies(chance.randint(4, 8) if attempt < 40 else 10_000, before=chance.random() < 0.5)
+        dies = Dies(chance.randint(4, 7) if attempt < 40 else 10_000, before=chance.random() < 0.5)
         exits[run_killed(job_of, open_org, emulator.url, ledger_url, dies)] += 1
         if exits[0]:
             break
@@ -197,7 +205,7 @@ def test_killed_between_any_two_writes_of_the_ledger(
     assert digest_of(target) == undisturbed(job_of, open_org)
     counts = object_counts(ledger, practice, mapping)
     assert all(count["remainder"] == 0 and count["failed"] == 0 for count in counts.values())
-    assert counts["Patient"]["created"] == 12
+    assert counts["Patient"]["created"] == PATIENTS
     assert ledger.verify_audit().ok
 
 
@@ -220,10 +228,10 @@ def test_a_ledger_that_cannot_be_written_stops_the_load_and_nothing_is_doubled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     job_of(target, ledger)
-    original, left = Writer.exchange, [4]
+    original, left = Writer.exchange, [2]
 
     def full(writer: Writer, settled: Any, opened: Any) -> None:
-        left[0] -= 1
+        left[0] -= bool(settled)
         if left[0] <= 0:
             raise LedgerError("The disk is full: the ledger cannot be written.")
         original(writer, settled, opened)

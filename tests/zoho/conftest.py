@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -75,6 +76,16 @@ class Seen:
 Script = Callable[[Seen], Reply]
 
 
+class QuietServer(ThreadingHTTPServer):
+    """A client that hangs up on purpose is no news."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 class Toy:
     """Answers from a script; the last answer of a place repeats."""
 
@@ -98,8 +109,7 @@ class Toy:
             def log_message(self, *args: object) -> None:
                 """Say nothing."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = QuietServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.on("POST", "/oauth/v2/token", self.token)
         self.on("GET", "/crm/v8/org", Reply(body=ORG))

@@ -81,16 +81,6 @@ def _wide(parts: Sequence[pa.Array | str]) -> list[pa.Array | pa.Scalar]:
     return [pa.scalar(part, wide) if isinstance(part, str) else part.cast(wide) for part in parts]
 
 
-def same_type(column: pd.Series, wanted: pa.DataType) -> bool:
-    """Return whether a column is of this Arrow type already, so that a transform is done with it.
-
-    Text is never done: there is no telling clean text from other text.
-    """
-    if pa.types.is_string(wanted) or not isinstance(column.dtype, pd.ArrowDtype):
-        return False
-    return bool(column.dtype.pyarrow_dtype == wanted)
-
-
 def _arrow_text(array: pa.Array) -> pa.Array:
     if pa.types.is_null(array.type):
         return array.cast(pa.string())
@@ -105,6 +95,8 @@ def _arrow_text(array: pa.Array) -> pa.Array:
 
 
 def _text(value: Any) -> str | None:
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in value)
     if not pd.api.types.is_scalar(value):
         return str(value)
     if value is None or value is pd.NaT or pd.isna(value):

@@ -20,6 +20,8 @@ from migrator_kit.mapping.transforms.registry import (
     run,
 )
 
+_NOTHING_TO_TELL = [str(RejectReason.NOT_GIVEN), str(RejectReason.SENTINEL_DATE)]
+
 
 class AsRecordedOptions(LocalOptions):
     """`kinds`: how each column is read, in their order. `labels`: names put before them."""
@@ -35,7 +37,7 @@ def as_recorded(columns: Sequence[pd.Series], options: AsRecordedOptions) -> Tra
     kept = []
     for kind, column in zip(options.kinds, columns, strict=False):
         _, reasons = run(find(kind), [column], read_options(kind, {}, locale))
-        told = reasons.notna() & (reasons != str(RejectReason.NOT_GIVEN))
+        told = reasons.notna() & ~reasons.isin(_NOTHING_TO_TELL)
         kept.append(column.where(told))
     index = columns[0].index
     joined = labelled(kept, options.labels, "; ")

@@ -99,7 +99,7 @@ class BooleanOptions(Options):
 
 @many_columns("boolean", version=1, options=BooleanOptions, gives=YES_NO)
 def boolean(columns: list[pd.Series], options: BooleanOptions) -> Transformed:
-    """Yes or no."""
+    """Yes or no, by the words and signs that programs and people use for them."""
     column = columns[0]
     texts = pc.utf8_lower(pc.utf8_trim_whitespace(to_arrow(column)))
     yes = pc.is_in(texts, value_set=pa.array(options.yes, pa.large_string()))

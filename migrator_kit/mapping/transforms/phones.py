@@ -48,6 +48,7 @@ class NumberingPlan:
 
     country_code: str
     trunk: str
+    prefixes: str
     abroad: str
     general: str
     kinds: str
@@ -90,8 +91,11 @@ def _plain_numbers(texts: pa.Array, region: str | None) -> pa.Array:
             pc.invert(pc.match_substring_regex(digits, f"^(?:{plan.abroad})")),
         ),
     )
-    if plan.trunk:
-        trunk = pc.starts_with(national, pattern=plan.trunk)
+    if plan.prefixes:
+        trunk = pc.starts_with(national, pattern=plan.trunk or "-")
+        # Carrier codes and other prefixes are left to the library.
+        prefixed = pc.match_substring_regex(national, f"^(?:{plan.prefixes})")
+        plausible = pc.and_(plausible, pc.or_(trunk, pc.invert(prefixed)))
         national = pc.if_else(trunk, pc.utf8_slice_codeunits(national, len(plan.trunk)), national)
     valid = pc.and_(
         pc.and_(plausible, pc.match_substring_regex(national, plan.general)),
@@ -110,9 +114,7 @@ def numbering_plan(region: str) -> NumberingPlan | None:
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None or metadata.national_prefix_transform_rule:
         return None
-    trunk = metadata.national_prefix_for_parsing or ""
-    if not re.fullmatch(r"\d*", trunk):
-        return None
+    trunk = metadata.national_prefix or ""
     descriptions = [getattr(metadata, kind) for kind in _KINDS] + [metadata.general_desc]
     if descriptions[-1] is None:
         return None
@@ -120,6 +122,7 @@ def numbering_plan(region: str) -> NumberingPlan | None:
     return NumberingPlan(
         country_code=str(metadata.country_code),
         trunk=trunk,
+        prefixes=metadata.national_prefix_for_parsing or "",
         abroad=metadata.international_prefix or "00",
         general=f"^(?:{general})$",
         kinds=f"^(?:{'|'.join(pattern for pattern in patterns if pattern)})$",

@@ -22,7 +22,6 @@ from migrator_kit.errors import Finding, MappingError
 from migrator_kit.mapping.transforms.columns import (
     as_text,
     blank_to_none,
-    same_type,
     to_arrow,
     to_series,
     typed_array,
@@ -161,8 +160,6 @@ def run(transform: Transform, columns: Sequence[pd.Series], options: Options) ->
         whole = [blank_to_none(as_text(column)) for column in columns]
         return transform.function(whole, options)
     (column,) = columns
-    if same_type(column, transform.gives):
-        return Transformed(column, no_reasons(column.index))
     return over_distinct(
         blank_to_none(as_text(column)),
         lambda distinct: transform.function(distinct, options),

@@ -38,7 +38,7 @@ _ENCODING_ONLY = TextFixerConfig(
 _RTF = r"^\s*\{\\rtf"
 _HTML = (
     r"(?i)<(?:!doctype|html|head|body|p|br|div|span|b|i|u|em|strong|font|table|tr|td|th|ul|ol|li|"
-    r"h[1-6]|a|img|hr|pre|blockquote|center|style)(?:\s[^<>]*)?/?>"
+    r"h[1-6]|a|img|hr|pre|blockquote|center|style|script)(?:\s[^<>]*)?/?>"
 )
 _HIDDEN = ("script", "style", "head")
 _LINE_ENDS = ("br", "hr")
@@ -202,7 +202,9 @@ _PARTICLES = {"van", "von", "der", "den", "de", "del", "da", "di", "la", "zu", "
 def _capital(word: str, position: int) -> str:
     if position and word in _PARTICLES:
         return word
-    head = word[:1].upper() + word[1:]
+    if position and re.fullmatch(r"[ivx]{2,4}", word):
+        return word.upper()
+    head = word[:1].title() + word[1:]
     if match := re.match(r"(mc|[do]['’])(\w.*)", word):
         return match[1].capitalize() + match[2].capitalize()
     return head
