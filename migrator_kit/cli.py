@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from click.exceptions import ClickException
 
 from migrator_kit import __version__
 from migrator_kit.errors import MigratorError, ParameterError
@@ -28,6 +27,9 @@ app = typer.Typer(
 
 Folder = Annotated[Path, typer.Argument(help="The engagement's folder.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+_INTERRUPTED = 130
+"""How the parser ends after an interrupt, by the custom of shells."""
 
 
 @app.callback(invoke_without_command=True)
@@ -158,7 +160,7 @@ def emulator(context: typer.Context) -> None:
     """Run the local Zoho CRM: --port, --db, --edition, --latency-ms, --faults."""
     from migrator_kit.emulator.__main__ import main as serve
 
-    serve(context.args)
+    raise typer.Exit(serve(context.args))
 
 
 @app.command()
@@ -196,17 +198,25 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code. Errors are one message, never a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        code = app(args=arguments, standalone_mode=False)
+        app(args=arguments, prog_name="migrator")
+    except SystemExit as end:
+        # The parser has said what is wrong with the command; a stopped one has said nothing yet.
+        if end.code == _INTERRUPTED:
+            return _complain("stopped; the same command goes on from here", 1)
+        return end.code if isinstance(end.code, int) else 0
     except MigratorError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except ClickException as error:
-        error.show()
-        return 2
-    except (KeyboardInterrupt, typer.Abort):
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return 1
-    return code if isinstance(code, int) else 0
+        return _complain(f"error: {error}", error.exit_code)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(f"error: {place}{error.strerror}", 1)
+    return 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
 
 
 def _say(message: str) -> None:

@@ -7,13 +7,16 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
+from pydantic import BaseModel, ValidationError
 
 from migrator_kit.chain import run_chain
 from migrator_kit.engagement import Engagement, EngagementFile, SourceSettings
 from migrator_kit.errors import ConfigError
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 REVIEWER = "Demo reviewer (automatic, not a person)"
 """Who confirms the demo's mapping; stated as such in the evidence."""
@@ -51,14 +54,14 @@ def new_engagement(
             f"There is no profile {profile!r}.", hint=f"Known profiles: {', '.join(PROFILES)}"
         )
     url = _absolute(source)
-    zone = {"time_zone": time_zone} if time_zone else {}
-    settings = SourceSettings(url=url, profile=profile, **zone)
+    given = {"url": url, **({"time_zone": time_zone} if time_zone else {})}
+    settings = _checked(SourceSettings, {**given, "profile": profile})
     with open_source(settings) as opened:
         tables = {table.name: set(table.columns) for table in opened.describe()}
     found = profile or detect_profile(tables)
-    settings = SourceSettings(url=url, profile=found, **zone)
-    name = client or _name_of(source)
-    return Engagement.create(folder, EngagementFile(client=name, source=settings))
+    name = _name_of(source) if client is None else client
+    told = _checked(EngagementFile, {"client": name, "source": {**given, "profile": found}})
+    return Engagement.create(folder, told)
 
 
 def run_demo(
@@ -104,12 +107,15 @@ def run_demo(
 
 
 def _fresh_folder(out: Path, *, replace: bool) -> Path:
-    """Return an empty folder for the demo; an earlier demo is removed only when asked."""
+    """Return an empty folder for the demo; an earlier one is removed only when asked.
+
+    What a demo left behind that stopped before it had an engagement is removed.
+    """
     folder = out.expanduser().resolve()
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARKER).exists():
             raise ConfigError(f"{folder} is not empty.", hint="Name an empty folder: --out DIR")
-        if not replace:
+        if not replace and (folder / "engagement.yml").exists():
             raise ConfigError(
                 f"{folder} holds an earlier demo.",
                 hint="Look at it with `migrator status`, or replace it: --replace",
@@ -119,7 +125,7 @@ def _fresh_folder(out: Path, *, replace: bool) -> Path:
         if (folder / "engagement.yml").exists():
             stop_emulator(Engagement.open(folder))
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / _MARKER).touch()
     return folder
 
@@ -133,6 +139,18 @@ def _welcome_staff(engagement: Engagement, emails: tuple[str, ...]) -> None:
     if users:
         answer = requests.post(f"{url}/_emulator/users", json={"users": users}, timeout=30)
         answer.raise_for_status()
+
+
+def _checked(model: type[Settings], given: dict[str, Any]) -> Settings:
+    """Return settings as a model. Raises ConfigError with every finding."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        found = [
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise ConfigError("The engagement cannot be made.", hint="\n  ".join(found)) from None
 
 
 def _absolute(source: str) -> str:

@@ -133,7 +133,7 @@ class Engagement:
                 f"{path} already holds an engagement.",
                 hint="Choose another folder, or go on with `migrator status` there.",
             )
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (path / "private").mkdir(mode=0o700, exist_ok=True)
         tree = settings.model_dump(mode="json", exclude_none=True)
         with (path / FILE_NAME).open("w", encoding="utf-8") as stream:

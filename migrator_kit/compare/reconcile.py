@@ -17,6 +17,7 @@ import pandas as pd
 
 from migrator_kit.compare.datasets import Landed, Parts, database, quoted
 from migrator_kit.compare.diff import DiffReport
+from migrator_kit.compare.mapped import data_class_of, mapping_row, vocabulary
 from migrator_kit.compare.rules import DAMAGE, FieldRule, Kind, Verdict, field_rules
 from migrator_kit.compare.sides import Scope, Sides
 from migrator_kit.compare.verdicts import (
@@ -29,7 +30,6 @@ from migrator_kit.compare.verdicts import (
     worst,
 )
 from migrator_kit.mapping.model import Landing, Mapping, ObjectName
-from migrator_kit.privacy import DataClass
 from migrator_kit.progress import SILENT, Progress
 
 Accounts = Map[str, Map[str, Any]]
@@ -197,8 +197,8 @@ class _Counts:
             yield (self.name, rule.target, measure, *shown, agrees)
 
     def _is_phi(self, rule: FieldRule) -> bool:
-        row = self.sides.item.field(rule.target)
-        return (row.data_class if row else DataClass.OPERATIONAL).is_phi
+        sides = self.sides
+        return data_class_of(sides.mapping, sides.item.object, rule.target).is_phi
 
     def _values(self, rule: FieldRule) -> Iterator[Cells]:
         """Yield how often each picklist value stands on either side."""
@@ -215,19 +215,11 @@ class _Counts:
             from ({counted.format(one, "expected s")}) e
             full join ({counted.format(other, empty)}) a using (value)
             where value is not null order by value""").fetchall()
-        vocabulary = self._vocabulary(rule)
+        words = vocabulary(mapping_row(self.sides.mapping, self.sides.item.object, rule.target))
         masked = self._is_phi(rule) and not self.reveal
         for value, expected, landed in rows:
-            shown = MASKED if masked and value not in vocabulary else value
+            shown = MASKED if masked and value not in words else value
             yield (self.name, rule.target, shown, expected, landed, expected == landed)
-
-    def _vocabulary(self, rule: FieldRule) -> set[str]:
-        """Return the values that the mapping itself names: words, not anybody's data."""
-        row = self.sides.item.field(rule.target)
-        if row is None:
-            return set()
-        value_map = row.values  # noqa: PD011 (a mapping row, not a frame)
-        return {*value_map.values(), *(row.create.picklist if row.create else ())}
 
     def _links(self, rule: FieldRule) -> Iterator[Cells]:
         """Yield how many links there are to each kind of parent, and how many are not right."""

@@ -14,8 +14,9 @@ from enum import StrEnum
 import pyarrow as pa
 
 from migrator_kit.compare.datasets import LandedField, columns_of, literal, quoted
+from migrator_kit.compare.mapped import mapping_row
 from migrator_kit.compare.sides import Sides
-from migrator_kit.mapping.model import Landing, ObjectMapping
+from migrator_kit.mapping.model import FieldMapping, Landing, ObjectMapping
 
 
 class Verdict(StrEnum):
@@ -216,7 +217,8 @@ def field_rules(sides: Sides) -> list[FieldRule]:
             texts = f"cast(s.{name} as varchar)", f"cast(t.{name} as varchar)"
             rules.append(FieldRule(target, Kind.TEXT, *texts, hidden))
             continue
-        kind = kind_of(item, target, columns[target], known)
+        row = mapping_row(sides.mapping, item.object, target)
+        kind = kind_of(row, target, columns[target], known)
         rules.append(FieldRule(target, kind, *_sides(target, kind, columns, there), hidden))
     return rules
 
@@ -233,10 +235,9 @@ def _is_compared(mapping: ObjectMapping, name: str, columns: Mapping[str, pa.Dat
 
 
 def kind_of(
-    mapping: ObjectMapping, target: str, arrow: pa.DataType, known: LandedField | None
+    row: FieldMapping | None, target: str, arrow: pa.DataType, known: LandedField | None
 ) -> Kind:
-    """Return how a field is compared, from the mapping, the shaped type and Zoho's type."""
-    row = mapping.field(target)
+    """Return how a field is compared, from its mapping row, the shaped type and Zoho's type."""
     declared = known.data_type if known else (row.create.data_type if row and row.create else "")
     if target == "Owner":
         return Kind.PERSON

@@ -19,7 +19,7 @@ from migrator_kit.emulator.answers import (
 from migrator_kit.emulator.call import Call, UploadedFile
 from migrator_kit.emulator.clock import local
 from migrator_kit.emulator.deletion import bin_rows, delete_items
-from migrator_kit.emulator.records_read import fields_of, page_of, resolve_id
+from migrator_kit.emulator.records_read import RELATED_INFO, fields_of, page_of, resolve_id
 from migrator_kit.emulator.schema import Module
 from migrator_kit.emulator.values import record_id
 
@@ -49,7 +49,8 @@ def get_list(call: Call) -> Reply:
     wanted = fields_of(call.params.get("fields"))
     find.ensure_index(call.crm.store, "Attachments", "Parent_Id")
     where = [f"{find.expression('Parent_Id')} COLLATE NOCASE = ?"]
-    reply = page_of(call, call.crm.module("Attachments"), where, [str(parent)])
+    files = call.crm.module("Attachments")
+    reply = page_of(call, files, where, [str(parent)], wanted, without=RELATED_INFO)
     if reply.body is not None:
         _complete(call, module, reply.body["data"], wanted)
     return reply
@@ -87,13 +88,13 @@ def delete_many(call: Call) -> Reply:
 def _delete(call: Call, ids: list[str]) -> Reply:
     _, parent = _parent(call)
     db = call.crm.store.reader()
-    numbers = [record_id(text) or 0 for text in ids]
-    found = find.load(db, "Attachments", numbers)
+    named = [(text, record_id(text)) for text in ids]
+    found = find.load(db, "Attachments", [number or 0 for _, number in named])
     here = {number for number, data in found.items() if data["Parent_Id"] == str(parent)}
     with call.crm.store.writing() as writer:
         bin_rows(call.crm, writer, "Attachments", sorted(here), call.user)
     call.crm.stats.wrote("Attachments", "deleted", len(here))
-    return items_reply("data", delete_items(ids, here), done=200)
+    return items_reply("data", delete_items(named, here), done=200)
 
 
 def _parent(call: Call) -> tuple[Module, int]:
@@ -183,8 +184,7 @@ def _complete(call: Call, module: Module, items: list[Json], wanted: list[str]) 
         link = data["$link_url"]
         if "Parent_Id" in wanted:
             parent = int(data["Parent_Id"])
-            kind = {"api_name": module.api_name, "id": module.id}
-            item["Parent_Id"] = {"module": kind, "name": names.get(parent), "id": str(parent)}
+            item["Parent_Id"] = {"name": names.get(parent), "id": str(parent)}
         item.update(
             {
                 "$type": "Link URL" if link else "Attachment",

@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from migrator_kit.emulator.answers import ApiError, Json, Reply
+from migrator_kit.emulator.answers import ApiError, Json, Reply, failure
 from migrator_kit.emulator.bulk_criteria import criteria_of
 from migrator_kit.emulator.bulk_write import job_faults, job_of, zip_headers
 from migrator_kit.emulator.call import Call
@@ -88,7 +88,7 @@ def get_status(call: Call) -> Reply:
         "id": str(job.id),
         "operation": "read",
         "state": _STATES[job.state],
-        "query": job.data["query"],
+        "query": _shown(call.crm, job.data),
         "created_by": job.creator(call.crm).reference,
         "created_time": local(job.created, call.user.tz),
         "file_type": "csv",
@@ -100,9 +100,36 @@ def get_status(call: Call) -> Reply:
             "count": job.data["count"],
             "download_url": f"/crm/bulk/v8/read/{job.id}/result",
             "more_records": job.data["more_records"],
-            "next_page_token": f"{job.id:x}" if job.data["more_records"] else None,
         }
+        if job.data["more_records"]:
+            item["result"]["next_page_token"] = f"{job.id:x}"
+    elif job.state is State.FAILED:
+        item["result"] = {"error_message": _failure(job.data["code"])}
     return Reply(200, {"data": [item]})
+
+
+def _failure(code: str) -> Json:
+    if code == "INTERNAL_ERROR":
+        return failure("INTERNAL_SERVER_ERROR", "Internal server error occurred.")
+    return failure(code, "the job failed")
+
+
+def _shown(crm: Crm, data: Json) -> Json:
+    """The query of a job as its status shows it: with the ids of module and fields."""
+    module = crm.schema[data["module"]]
+    shown = {**data["query"], "module": {"id": module.id, "api_name": module.api_name}}
+    if shown.get("criteria") is not None:
+        shown["criteria"] = _with_field_ids(module, shown["criteria"])
+    return shown
+
+
+def _with_field_ids(module: Module, criteria: Json) -> Json:
+    if "group" in criteria:
+        members = [_with_field_ids(module, member) for member in criteria["group"]]
+        return {**criteria, "group": members}
+    name = criteria["field"]["api_name"]
+    field = module.fields.get(name)
+    return {**criteria, "field": {"id": field.id if field else None, "api_name": name}}
 
 
 def download(call: Call) -> Reply:

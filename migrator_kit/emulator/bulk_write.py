@@ -20,6 +20,8 @@ from migrator_kit.emulator.values import record_id
 
 KIND = "write"
 RESULT_DAYS = 7
+_MAPPING_KEYS = ("index", "format", "find_by", "module", "parent_column_index", "default_value")
+_UNMAPPED: Json = dict.fromkeys(_MAPPING_KEYS)
 
 
 def create(call: Call) -> Reply:
@@ -87,7 +89,9 @@ def get_status(call: Call) -> Reply:
                 "type": resource["type"],
                 "code": job.data.get("code", "SUCCESS"),
                 "module": {"api_name": module.api_name, "id": module.id},
-                "field_mappings": resource.get("field_mappings") or [],
+                "field_mappings": [
+                    {**_UNMAPPED, **mapping} for mapping in resource.get("field_mappings") or []
+                ],
                 "file": {
                     "status": state,
                     "name": job.data["plan"]["csv_name"],

@@ -23,9 +23,8 @@ from migrator_kit.emulator.automation import Automations
 from migrator_kit.emulator.call import Call
 from migrator_kit.emulator.clock import later, local
 from migrator_kit.emulator.crm import Crm, User
-from migrator_kit.emulator.records_read import PAGE, resolve_id
+from migrator_kit.emulator.records_read import PAGE, external_key, resolve_id
 from migrator_kit.emulator.store import Writer
-from migrator_kit.emulator.values import record_id
 
 DELETE_PER_CALL = 100
 MASS_DELETE = 500
@@ -47,8 +46,7 @@ def delete_many(call: Call) -> Reply:
 
 def delete_one(call: Call) -> Reply:
     """DELETE /{module}/{id}."""
-    number = resolve_id(call, call.module, call.names["id"])
-    return _delete(call, [str(number) if number is not None else call.names["id"]])
+    return _delete(call, [call.names["id"]])
 
 
 def mass_delete(call: Call) -> Reply:
@@ -70,13 +68,20 @@ def mass_delete(call: Call) -> Reply:
 
 
 def delete_items(
-    ids: Sequence[str], deleted: set[int], message: str = "record deleted"
+    named: Sequence[tuple[str, int | None]],
+    deleted: set[int],
+    message: str = "record deleted",
+    key: str | None = None,
 ) -> list[Json]:
-    """The per-record answers of a delete call."""
+    """The per-record answers of a delete call, from how each record was named and its id.
+
+    `key` is the external field by which they were named, if it was not the id.
+    """
     items = []
-    for text in ids:
-        if record_id(text) in deleted:
-            items.append(success(message, {"id": text}))
+    for text, number in named:
+        if number in deleted:
+            external = {key: text} if key is not None else {}
+            items.append(success(message, {**external, "id": str(number)}))
         else:
             items.append(failure(INVALID_DATA, "the id given seems to be invalid", {"id": text}))
     return items
@@ -176,7 +181,8 @@ def forget(crm: Crm, writer: Writer, ids: Iterable[int]) -> None:
 
 def _delete(call: Call, ids: list[str], done_message: str = "record deleted") -> Reply:
     module = call.module
-    numbers = [record_id(text) or 0 for text in ids]
+    named = [(text, resolve_id(call, module, text)) for text in ids]
+    numbers = [number or 0 for _, number in named]
     deleted = find.existing(call.crm.store.reader(), module.api_name, numbers)
     run = Automations(
         workflow=call.params.get("wf_trigger", "true").lower() != "false", cadences=False
@@ -188,7 +194,8 @@ def _delete(call: Call, ids: list[str], done_message: str = "record deleted") ->
         now = call.crm.clock.stamp()
         automation.fire(writer, now, run, module.api_name, "delete", sorted(deleted))
     call.crm.stats.wrote(module.api_name, "deleted", len(deleted))
-    return items_reply("data", delete_items(ids, deleted, done_message), done=200)
+    items = delete_items(named, deleted, done_message, external_key(call, module))
+    return items_reply("data", items, done=200)
 
 
 def _bin_children(crm: Crm, writer: Writer, child: str, parents: Iterable[int], user: User) -> None:

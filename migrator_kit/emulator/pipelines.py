@@ -20,7 +20,8 @@ from migrator_kit.emulator.answers import (
 )
 from migrator_kit.emulator.call import Call
 from migrator_kit.emulator.metadata import forecast_category
-from migrator_kit.emulator.schema import Option, save_field
+from migrator_kit.emulator.schema import Option, save_field, with_options
+from migrator_kit.emulator.store import Writer
 
 
 def get_pipelines(call: Call) -> Reply:
@@ -75,12 +76,7 @@ def _create(call: Call, row: Json, place: str) -> int:
             "required field not found",
             {"api_name": "display_value", "json_path": f"{place}.display_value"},
         )
-    if any(line["display_value"] == name for line in call.crm.pipelines):
-        raise RecordError(
-            "DUPLICATE_DATA",
-            "duplicate data",
-            {"api_name": "display_value", "json_path": f"{place}.display_value"},
-        )
+    _refuse_taken(call, name, place)
     maps = _maps(call, row.get("maps"), place)
     deals = call.crm.schema["Deals"]
     field = deals.fields["Pipeline"]
@@ -94,11 +90,7 @@ def _create(call: Call, row: Json, place: str) -> int:
             "maps": maps,
         }
         if data["default"]:
-            for line in call.crm.pipelines:
-                other = json.dumps({**line, "default": False})
-                writer.db.execute(
-                    "UPDATE pipeline SET data = ? WHERE id = ?", (other, int(line["id"]))
-                )
+            _end_default(call, writer)
         writer.db.execute("INSERT INTO pipeline VALUES (?, ?)", (number, json.dumps(data)))
         option = Option(str(writer.new_id()), name, name, len(field.options) + 1)
         save_field(writer, "Deals", replace(field, options=(*field.options, option)))
@@ -114,10 +106,50 @@ def _update(call: Call, row: Json, number: str, place: str) -> None:
         data["maps"] = _maps(call, row["maps"], place)
     if "default" in row:
         data["default"] = bool(row["default"])
+    if row.get("display_value", found["display_value"]) != found["display_value"]:
+        _refuse_taken(call, row["display_value"], place)
+        data["display_value"] = row["display_value"]
     with call.crm.changing() as writer:
+        if data["default"]:
+            _end_default(call, writer)
         writer.db.execute(
             "UPDATE pipeline SET data = ? WHERE id = ?", (json.dumps(data), int(number))
         )
+        _rename_option(call, writer, found["display_value"], data["display_value"])
+
+
+def _refuse_taken(call: Call, name: Any, place: str) -> None:
+    if any(line["display_value"] == name for line in call.crm.pipelines):
+        raise RecordError(
+            "DUPLICATE_DATA",
+            "duplicate data",
+            {"api_name": "display_value", "json_path": f"{place}.display_value"},
+        )
+
+
+def _end_default(call: Call, writer: Writer) -> None:
+    """No pipeline is the default any more."""
+    for line in call.crm.pipelines:
+        other = json.dumps({**line, "default": False})
+        writer.db.execute("UPDATE pipeline SET data = ? WHERE id = ?", (other, int(line["id"])))
+
+
+def _rename_option(call: Call, writer: Writer, old: str, new: str) -> None:
+    """Let the picklist of deals, and the deals themselves, follow a pipeline's new name."""
+    if old == new:
+        return
+    field = call.crm.schema["Deals"].fields["Pipeline"]
+    options = (
+        replace(option, display_value=new) if option.display_value == old else option
+        for option in field.options
+    )
+    save_field(writer, "Deals", with_options(field, options))
+    path = "'$.Pipeline'"
+    writer.db.execute(
+        f'UPDATE "rec_Deals" SET data = json_set(data, {path}, ?) '
+        f"WHERE json_extract(data, {path}) = ?",
+        (new, old),
+    )
 
 
 def _maps(call: Call, given: Any, place: str) -> list[Json]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from migrator_kit.emulator import find, page_token
 from migrator_kit.emulator.answers import (
     INVALID_DATA,
     LIMIT_EXCEEDED,
+    NOT_SUPPORTED,
     ApiError,
     Json,
     Reply,
@@ -25,6 +27,9 @@ from migrator_kit.emulator.values import record_id
 PAGE = 200
 MOST_FIELDS = 50
 _SORTS = ("id", "Created_Time", "Modified_Time")
+# Keys of `info` that the lists of notes and the related lists do not have.
+_NOTES_INFO = ("call", "email")
+RELATED_INFO = (*_NOTES_INFO, "sort_by", "sort_order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +68,19 @@ def get_list(call: Call) -> Reply:
     """GET /{module}?fields=..."""
     module = call.module
     if module.api_name == "Attachments":
-        raise ApiError("NOT_SUPPORTED", "the given module is not supported for this api")
-    if module.api_name == "Notes" and call.user.data["profile"]["name"] != "Administrator":
-        raise ApiError("NO_PERMISSION", "permission denied", {"permissions": []}, 403)
+        raise ApiError(NOT_SUPPORTED, "the given module is not supported for this api")
+    notes = module.api_name == "Notes"
+    if notes and call.user.data["profile"]["name"] != "Administrator":
+        raise ApiError(NOT_SUPPORTED, "This API is supported only for admin users.", status=403)
     where: list[str] = []
     values: list[Any] = []
     ids = call.params.get("ids")
     if ids:
-        numbers = [record_id(part) or 0 for part in ids.split(",")]
+        numbers = [resolve_id(call, module, part) or 0 for part in ids.split(",")]
         where.append(f"id IN ({','.join('?' * len(numbers))})")
         values.extend(numbers)
-    return page_of(call, module, where, values)
+    wanted = fields_of(call.params.get("fields"))
+    return page_of(call, module, where, values, wanted, without=_NOTES_INFO if notes else ())
 
 
 def get_related_notes(call: Call) -> Reply:
@@ -113,15 +120,22 @@ RELATED = tuple(_RELATED)
 
 def resolve_id(call: Call, module: Module, text: str) -> int | None:
     """The record id of a path, also by external field (header X-EXTERNAL, fact sheet 2.11)."""
-    header = call.headers.get("x-external", "")
-    for name in header.split(","):
+    key = external_key(call, module)
+    if key is None:
+        return record_id(text)
+    find.ensure_index(call.crm.store, module.api_name, key)
+    found = find.ids_by_value(call.crm.store.reader(), module.api_name, key, [text])
+    return next(iter(found.values()), 0)
+
+
+def external_key(call: Call, module: Module) -> str | None:
+    """The external field of the module by which the call names its records, or None."""
+    for name in call.headers.get("x-external", "").split(","):
         holder, _, api_name = name.strip().partition(".")
         field = module.fields.get(api_name)
         if holder == module.api_name and field is not None and field.external:
-            find.ensure_index(call.crm.store, module.api_name, api_name)
-            found = find.ids_by_value(call.crm.store.reader(), module.api_name, api_name, [text])
-            return next(iter(found.values()), 0)
-    return record_id(text)
+            return api_name
+    return None
 
 
 def fields_of(text: str | None) -> list[str]:
@@ -138,9 +152,19 @@ def fields_of(text: str | None) -> list[str]:
     return fields
 
 
-def page_of(call: Call, module: Module, where: list[str], values: list[Any]) -> Reply:
-    """One page of a module's records under these conditions."""
-    wanted = fields_of(call.params.get("fields"))
+def page_of(
+    call: Call,
+    module: Module,
+    where: list[str],
+    values: list[Any],
+    wanted: list[str] | None,
+    *,
+    without: Sequence[str] = (),
+) -> Reply:
+    """One page of a module's records under these conditions.
+
+    `wanted` are the fields, None for all of them; `without` are keys that this list's `info` lacks.
+    """
     since = call.moment("if-modified-since")
     if since is not None:
         where = [*where, f"{find.expression('Modified_Time')} > ?"]
@@ -154,7 +178,10 @@ def page_of(call: Call, module: Module, where: list[str], values: list[Any]) -> 
     renderer = Renderer(call.crm, module, call.user, wanted)
     records = renderer.records((number, data) for number, _, data in rows)
     last = (rows[-1][1], rows[-1][0])
-    return Reply(200, {"data": records, "info": _info(call, listing, len(rows), last, more=more)})
+    info = _info(call, listing, len(rows), last, more=more)
+    for key in without:
+        del info[key]
+    return Reply(200, {"data": records, "info": info})
 
 
 def _related(call: Call, child: str, key: str) -> Reply:
@@ -165,7 +192,10 @@ def _related(call: Call, child: str, key: str) -> Reply:
         raise ApiError(INVALID_DATA, "the related id given seems to be invalid")
     find.ensure_index(call.crm.store, child, key)
     where = [f"{find.expression(key)} COLLATE NOCASE = ?"]
-    return page_of(call, call.crm.module(child), where, [str(number)])
+    wanted = fields_of(call.params.get("fields"))
+    return page_of(
+        call, call.crm.module(child), where, [str(number)], wanted, without=RELATED_INFO
+    )
 
 
 def _listing(call: Call, where: list[str], values: list[Any]) -> Listing:

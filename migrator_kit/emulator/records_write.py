@@ -20,7 +20,7 @@ from migrator_kit.emulator.answers import (
 from migrator_kit.emulator.automation import asked_for
 from migrator_kit.emulator.call import Call
 from migrator_kit.emulator.clock import local
-from migrator_kit.emulator.records_read import resolve_id
+from migrator_kit.emulator.records_read import external_key, resolve_id
 from migrator_kit.emulator.schema import Module
 from migrator_kit.emulator.validation import check_layout
 from migrator_kit.emulator.values import record_id
@@ -150,11 +150,11 @@ def _write(
         outcomes = batch.upsert(drafts, match) if operation == "upsert" else batch.insert(drafts)
         batch.fire(run)
     _count(call, module, outcomes)
-    items = [_item(call, outcome, upsert=operation == "upsert") for outcome in outcomes]
+    items = [_item(call, module, outcome, operation) for outcome in outcomes]
     return items_reply("data", items, done=201 if operation == "insert" else 200)
 
 
-def _item(call: Call, outcome: Outcome, *, upsert: bool) -> Json:
+def _item(call: Call, module: Module, outcome: Outcome, operation: str) -> Json:
     if outcome.error is not None or outcome.data is None:
         return (outcome.error or RecordError("INTERNAL_ERROR", "Internal Server Error")).item()
     data, users = outcome.data, call.crm.users
@@ -166,10 +166,13 @@ def _item(call: Call, outcome: Outcome, *, upsert: bool) -> Json:
         "id": str(outcome.id),
         "Created_By": users[int(data["Created_By"])].reference,
     }
-    if outcome.action == "insert":
+    if operation == "insert" and module.api_name != "Notes":
         details["$approval_state"] = "approved"
+    key = external_key(call, module) if operation == "update" else None
+    if key is not None:
+        details[key] = data.get(key)
     message = "record added" if outcome.action == "insert" else "record updated"
-    if not upsert:
+    if operation != "upsert":
         return success(message, details)
     return success(message, details, duplicate_field=outcome.duplicate_field, action=outcome.action)
 

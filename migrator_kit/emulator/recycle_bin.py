@@ -19,7 +19,7 @@ from migrator_kit.emulator.answers import (
     success,
 )
 from migrator_kit.emulator.call import Call
-from migrator_kit.emulator.clock import local
+from migrator_kit.emulator.clock import local, parse_instant
 from migrator_kit.emulator.deletion import expire, forget
 from migrator_kit.emulator.records_read import PAGE
 from migrator_kit.emulator.store import Writer
@@ -27,7 +27,7 @@ from migrator_kit.emulator.values import record_id
 
 MOST_RESTORED = 1_000
 _COLUMNS = "id, module, data, display_name, deleted_by, deleted_time"
-_FILTERS = {"module": "module", "display_name": "display_name", "deleted_time": "deleted_time"}
+_FILTERS = ("module", "display_name", "deleted_by", "deleted_time")
 _TESTS = {
     "equal": "{} = ?",
     "contains": "{} LIKE '%' || ? || '%'",
@@ -93,7 +93,12 @@ def delete_many(call: Call) -> Reply:
     if not call.params.get("ids") and not call.params.get("filters"):
         raise ApiError(MANDATORY_NOT_FOUND, "required field not found", {"api_name": "ids"})
     where, values = _narrowed(call)
-    return _delete(call, where, values)
+    reply = _delete(call, where, values)
+    if call.params.get("ids"):
+        return reply
+    message = "Bulk deletion of records based on filters has been scheduled"
+    item = {"code": "SCHEDULED", "details": {}, "message": message, "status": "success"}
+    return Reply(200, {"recycle_bin": [item]})
 
 
 def delete_one(call: Call) -> Reply:
@@ -207,21 +212,43 @@ def _narrowed(call: Call) -> tuple[str, list[Any]]:
     try:
         filters = json.loads(text) if text else None
     except ValueError:
-        raise ApiError(INVALID_DATA, "invalid data", {"param_name": "filters"}) from None
+        raise _bad_filter() from None
     return _filtered(filters)
 
 
 def _filtered(filters: Any) -> tuple[str, list[Any]]:
     where, values = ["kind = 'recycle'"], []
     group = (filters.get("group") or [filters]) if isinstance(filters, dict) else []
+    if isinstance(filters, dict) and str(filters.get("group_operator", "AND")).upper() != "AND":
+        raise _bad_filter()
     for rule in group:
         field = rule.get("field", {}).get("api_name") if isinstance(rule, dict) else None
         test = _TESTS.get(str(rule.get("comparator"))) if isinstance(rule, dict) else None
         if field not in _FILTERS or test is None:
-            raise ApiError(INVALID_DATA, "invalid data", {"param_name": "filters"})
-        where.append(test.format(_FILTERS[field]))
-        values.append(rule.get("value"))
+            raise _bad_filter()
+        given = _values_of(field, rule.get("value"))
+        where.append(f"({' OR '.join(test.format(field) for _ in given)})")
+        values.extend(given)
     return " AND ".join(where), values
+
+
+def _values_of(field: str, given: Any) -> list[Any]:
+    """What a filter compares with, in stored form: several users, an instant, or a text."""
+    several = given if isinstance(given, list) else [given]
+    try:
+        if field == "deleted_by":
+            return [str(int(one["id"] if isinstance(one, dict) else one)) for one in several]
+        if field == "deleted_time":
+            return [parse_instant(str(one)) for one in several]
+    except (KeyError, TypeError, ValueError):
+        raise _bad_filter() from None
+    if not several or not all(isinstance(one, str) for one in several):
+        raise _bad_filter()
+    return several
+
+
+def _bad_filter() -> ApiError:
+    return ApiError(INVALID_DATA, "invalid data", {"param_name": "filters"}, 403)
 
 
 def _item(

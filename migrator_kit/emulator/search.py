@@ -8,10 +8,12 @@ from typing import Any
 from migrator_kit.emulator import find
 from migrator_kit.emulator.answers import ApiError, Reply, missing_param
 from migrator_kit.emulator.call import Call
-from migrator_kit.emulator.records_read import get_one, page_of
+from migrator_kit.emulator.records_read import PAGE, fields_of, get_one, page_of
 from migrator_kit.emulator.schema import Module
 
 MOST_CRITERIA = 10
+MOST_FOUND = 2_000
+_NOT_IN_INFO = ("call", "email", "next_page_token", "previous_page_token", "page_token_expiry")
 _CRITERION = re.compile(r"\(([A-Za-z_$][\w$]*):([a-z_]+):((?:\\.|[^()\\])*)\)")
 _RANGES = {"greater_than": ">", "greater_equal": ">=", "less_than": "<", "less_equal": "<="}
 _SIMILAR = str.maketrans("-_/:@!?*{}[]^", " " * 13)
@@ -25,8 +27,12 @@ def search(call: Call) -> Reply:
     """
     module = call.module
     where, values = _condition(call, module)
+    fields = call.params.get("fields")
+    wanted = fields_of(fields) if fields else None
+    if call.number("page", 1) * call.number("per_page", PAGE, most=PAGE) > MOST_FOUND:
+        raise ApiError("LIMIT_REACHED", "Maximum response iteration limit reached")
     _know_similar(call)
-    return page_of(call, module, [where], values)
+    return page_of(call, module, [where], values, wanted, without=_NOT_IN_INFO)
 
 
 def count(call: Call) -> Reply:
@@ -59,7 +65,7 @@ def _condition(call: Call, module: Module) -> tuple[str, list[Any]]:
             fields = [f for f in module.fields.values() if f.data_type in kinds]
             tests = [f"similar({find.expression(field.api_name)}, ?)" for field in fields]
             return f"({' OR '.join(tests) or '0'})", [value] * len(fields)
-    raise missing_param("criteria")
+    raise ApiError("EXPECTED_PARAM_MISSING", "mandatory param missing")
 
 
 def _criteria(call: Call, module: Module, text: str) -> tuple[str, list[Any]]:

@@ -162,6 +162,7 @@ def per_year(counts: pd.DataFrame) -> Plot:
             place.yaxis.set_major_formatter("{x:,.0f}")
             place.xaxis.set_major_formatter("{x:.0f}")
             place.xaxis.get_major_locator().set_params(integer=True)
+            place.yaxis.get_major_locator().set_params(integer=True)
             place.tick_params(labelsize=7.5, labelbottom=True)
             _bare(place)
         for place in axes[len(tables) :]:

@@ -22,11 +22,15 @@ PAGE_CSS = _read("page.css")
 """Styles of the pages around it, print included."""
 
 
+_IN_NOTEBOOK = f"<style>{CSS}{_read('lab.css')}</style>"
+"""JupyterLab styles every table itself, and more strongly: what it overrules is said again."""
+
+
 def styled(html: str) -> str:
     """Return a fragment with the stylesheet it needs, so that it looks right anywhere."""
-    return f"<style>{CSS}</style>{html}"
+    return _IN_NOTEBOOK + html
 
 
 def unstyled(html: str) -> str:
     """Return a fragment without the stylesheet: a page has it once, in its head."""
-    return html.replace(f"<style>{CSS}</style>", "")
+    return html.replace(_IN_NOTEBOOK, "")

@@ -12,6 +12,7 @@ import pandas as pd
 from pandas.api import types
 
 from migrator_kit.compare.verdicts import Level
+from migrator_kit.evidence.fitting import column_shares
 from migrator_kit.evidence.style import styled
 from migrator_kit.privacy import DataClass, mask
 
@@ -19,6 +20,8 @@ ROWS_SHOWN = 400
 """A longer table is cut in the page; the whole is in the list beside it."""
 WIDE = 9
 """Tables with at least this many columns are printed in smaller type."""
+LONG = 40
+"""A column with texts longer than this keeps room for some words a line."""
 SHORT = 15
 """Tables with at most this many rows are not broken over two printed pages."""
 
@@ -60,10 +63,15 @@ class Table:
             return f'{above}<p class="evidence-note">{escape(self.empty)}</p>'
         label = f' aria-label="{caption}"' if caption else ""
         kind = "evidence-table wide" if len(self.frame.columns) >= WIDE else "evidence-table"
+        texts = self._texts()
+        shares = self._shares(texts)
+        if shares:
+            kind += " fitted"
         short = " evidence-short" if len(self.frame) <= SHORT else ""
         table = (
             f'<div class="evidence-scroll{short}" tabindex="0"><table class="{kind}"{label}>'
-            f"<thead><tr>{self._head()}</tr></thead><tbody>{self._body()}</tbody></table></div>"
+            f"{shares}<thead><tr>{self._head()}</tr></thead>"
+            f"<tbody>{self._body(texts)}</tbody></table></div>"
         )
         notes = (f'<p class="evidence-note">{escape(note)}</p>' for note in self._notes())
         return above + table + "".join(notes)
@@ -109,12 +117,25 @@ class Table:
             cells.append(f'<th scope="col"{aligned}>{escape(heading(name))}</th>')
         return "".join(cells)
 
-    def _body(self) -> str:
-        texts, raw = self._texts(), self.frame.head(self.limit)
+    def _shares(self, texts: pd.DataFrame) -> str:
+        """Return the columns' widths as HTML, nothing where the table is narrow anyhow."""
+        headings = [heading(name) for name in self.frame.columns]
+        numeric = [bool(_alignment(self.frame[name])) for name in self.frame.columns]
+        wide = len(self.frame.columns) >= WIDE
+        shares = column_shares(headings, texts, numeric, wide=wide)
+        if shares is None:
+            return ""
+        columns = "".join(f'<col style="--share:{share:.2%}">' for share in shares)
+        return f"<colgroup>{columns}</colgroup>"
+
+    def _body(self, texts: pd.DataFrame) -> str:
+        raw = self.frame.head(self.limit)
         columns = []
         for position, name in enumerate(self.frame.columns):
             aligned = _alignment(self.frame[name])
             first = position == 0 and not aligned and len(self.frame.columns) > 1
+            if not aligned and texts[str(name)].str.len().max() > LONG:
+                aligned = "long"
             opening, closing = ('<th scope="row"', "</th>") if first else ("<td", "</td>")
             marks = self._marks(str(name), raw[name])
             columns.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from migrator_kit.errors import SourceError
@@ -14,13 +14,18 @@ from migrator_kit.load.states import Reason, Status
 from migrator_kit.zoho.client import ZohoClient
 from migrator_kit.zoho.reasons import Reason as Refusal
 
+_OUTSIDE = {
+    Refusal.FILE_TOO_LARGE: Reason.FILE_OVERSIZE,
+    Refusal.FILE_REFUSED: Reason.FILE_REFUSED,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file to upload: where it is, and the name it gets in Zoho CRM."""
 
-    path: Path
-    name: str
+    path: Path = field(repr=False)
+    name: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class FileSending:
 
     client: ZohoClient
     batch: Batch
-    files: tuple[SourceFile, ...]
+    files: tuple[SourceFile, ...] = field(repr=False)
     taken: Collection[str]
     """Ids of attachments that belong to other rows already."""
     one_call: bool = False
@@ -64,9 +69,8 @@ class FileSending:
         if result.ok:
             return Outcome(row.source_id, Status.CREATED, result.id, digest=row.digest)
         outcome = refused(row, result)
-        if result.reason is Refusal.FILE_TOO_LARGE:
-            return replace(outcome, status=Status.EXCLUDED, reason=Reason.FILE_OVERSIZE)
-        return outcome
+        outside = _OUTSIDE.get(result.reason) if result.reason else None
+        return replace(outcome, status=Status.EXCLUDED, reason=outside) if outside else outcome
 
     def _verified(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Read sizes back; a file that arrived damaged is removed and counts as failed."""

@@ -7,9 +7,10 @@ folder, too large. For a file too large a note on the record says where it is (s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from migrator_kit.load.batches import Intended, Outcome
 from migrator_kit.load.decide import REFUSED_BEFORE
@@ -46,11 +47,11 @@ class FileDecision:
     """One file of the source: what is to be done with it, and with what."""
 
     source_id: str
-    name: str
+    name: str = field(repr=False)
     action: Action
     reason: Reason | str | None = None
     parent: Parent | None = None
-    file: FoundFile | None = None
+    file: FoundFile | None = field(default=None, repr=False)
     content: str | None = None
     digest: str = ""
 
@@ -91,7 +92,7 @@ def file_sendings(
             elif one.reason in tuple(Reason):
                 unsent.note(fresh, _not_moved(one))
             else:
-                tally.waiting(Status.FAILED, 1)
+                unsent.again(one.source_id)
         writer.record(step.object, fresh)
         batch: list[FileDecision] = []
         for parent, files in groups.items():
@@ -192,4 +193,7 @@ def _landed(job: LoadJob, step: LoadStep) -> dict[str, _Landed]:
 
 
 def _names(part: pa.Table) -> pa.ChunkedArray:
-    return part["File_Name"] if "File_Name" in part.column_names else part["source_id"]
+    """Return the names files get in Zoho CRM; one without a name gets its source id."""
+    if "File_Name" not in part.column_names:
+        return part["source_id"]
+    return pc.coalesce(part["File_Name"], part["source_id"])

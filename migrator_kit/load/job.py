@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from collections.abc import Mapping as Map
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -54,7 +54,7 @@ class LoadJob:
     names: Map[str, Map[str, str]]
     schema: OrgSchema
     owners: Owners
-    key: bytes
+    key: bytes = field(repr=False)
     file_bytes: int
     files_root: Path | None = None
     scope: Scope | None = None
@@ -111,8 +111,8 @@ class LoadJob:
 
     def refused(self, step: LoadStep) -> pd.Series:
         """Return digests of payloads that Zoho refused, by source id; none when retrying."""
-        failures = self.ledger.open_failures(step.object)
-        refused = failures[failures["code"].notna() & (failures["status"] == Status.FAILED)]
+        latest = self.ledger.latest_outcomes(step.object, (Status.FAILED, Status.EXCLUDED))
+        refused = latest[latest["code"].notna()]
         if self.retry:
             refused = refused.iloc[:0]
         return refused.set_index("source_id")["payload_digest"]
@@ -153,19 +153,19 @@ class LoadJob:
         """
         if layout.key is None or step.module in limits.NO_COQL:
             return None, []
-        records, field = self.target.client.records, layout.key.api_name
-        if self.schema.by_api_name(step.module, field) is None:
+        records, api_name = self.target.client.records, layout.key.api_name
+        if self.schema.by_api_name(step.module, api_name) is None:
             return pd.Series(dtype="str"), []
         if self.scope is None:
-            rows = records.coql([field], step.module, f"{field} is not null")
-            pairs = [(str(row[field]), str(row["id"])) for row in rows]
+            rows = records.coql([api_name], step.module, f"{api_name} is not null")
+            pairs = [(str(row[api_name]), str(row["id"])) for row in rows]
         else:
             logical = layout.key.logical
             wanted = [
                 key for part in self.parts(step.object)
                 for key in part[logical].to_pylist() if key is not None
             ]  # fmt: skip
-            by_key = records.find(step.module, field, wanted)
+            by_key = records.find(step.module, api_name, wanted)
             pairs = [(key, str(row["id"])) for key, rows in by_key.items() for row in rows]
         frame = pd.DataFrame(pairs, columns=["key", "zoho_id"], dtype="str")
         twice = frame["key"].duplicated(keep=False)

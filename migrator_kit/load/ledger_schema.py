@@ -84,7 +84,6 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE TABLE crosswalk (object TEXT NOT NULL, source_id TEXT NOT NULL, module TEXT,"
             " zoho_id TEXT, state TEXT, payload_digest TEXT, link_digest TEXT,"
             " modified_time TEXT, run_id TEXT, at TEXT, PRIMARY KEY (object, source_id))",
-            "CREATE INDEX crosswalk_by_zoho_id ON crosswalk (module, zoho_id)",
             "CREATE TABLE batch (batch_id BIGINT PRIMARY KEY, run_id TEXT, object TEXT,"
             " module TEXT, call TEXT, state TEXT, opened_at TEXT, settled_at TEXT, rows BIGINT)",
             "CREATE INDEX batch_by_state ON batch (state)",

@@ -7,23 +7,20 @@ circles come last.
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
-from migrator_kit import __version__
 from migrator_kit.engagement import Engagement
-from migrator_kit.errors import LedgerError
 from migrator_kit.load.batches import Settled
 from migrator_kit.load.file_steps import file_sendings
 from migrator_kit.load.job import IN_FLIGHT, LoadJob, Scope
+from migrator_kit.load.ledger_runs import recover, running
 from migrator_kit.load.note_steps import note_sendings
 from migrator_kit.load.opening import open_job
 from migrator_kit.load.order import LoadStep, load_order
 from migrator_kit.load.oversize import oversize_ids, oversize_sendings
 from migrator_kit.load.pump import Pump, Sending
-from migrator_kit.load.readback import OVERSIZE_NOTES, landed_outcomes
+from migrator_kit.load.readback import OVERSIZE_NOTES
 from migrator_kit.load.record_steps import link_sendings, record_sendings
 from migrator_kit.load.tally import LoadReport, StepReport, Tally
 from migrator_kit.load.target import Target
@@ -67,24 +64,8 @@ def load(
     """
     with job.ledger.writing(f"{kind} {run_id}", run_id) as writer:
         writer.bind_org(job.target.org_id)
-        with _run(job, writer, kind):
+        with running(job, writer, kind):
             return _Loading(job, writer, in_flight, progress).all()
-
-
-@contextmanager
-def _run(job: LoadJob, writer: Writer, kind: str) -> Iterator[None]:
-    """Write down that the run began and how it ended."""
-    writer.start_run(
-        kind, org_id=job.target.org_id, shaped=job.shaped.digest, mapping=job.mapping.profile,
-        code_version=__version__,
-    )  # fmt: skip
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(LedgerError):
-            writer.end_run("stopped")
-        raise
-    writer.end_run("done")
 
 
 class _Loading:
@@ -101,7 +82,7 @@ class _Loading:
         """Recover, then walk every step."""
         started, credits = time.perf_counter(), self._job.target.client.credits
         spent = credits.spent
-        recovered = self._recover()
+        recovered = recover(self._job, self._writer, self._progress)
         steps = load_order(self._job.mapping)
         for step in steps:
             if step.mapping.landing is not Landing.FILES:
@@ -116,32 +97,6 @@ class _Loading:
             self._writer.run_id, tuple(self._reports), self._calls, credits.spent - spent,
             self._read_back, recovered, time.perf_counter() - started, self._writer.seconds,
         )  # fmt: skip
-
-    def _recover(self) -> int:
-        """Decide on every batch whose fate an earlier run did not learn. Returns how many."""
-        open_batches = self._job.ledger.unsettled()
-        if not open_batches:
-            return 0
-        keys = self._key_fields()
-        taken = set(self._job.ledger.landed()["zoho_id"])
-        with self._progress("Reading back what an interrupted run sent", len(open_batches)) as bar:
-            for batch in open_batches:
-                outcomes = landed_outcomes(
-                    self._job.target.client, batch, key_field=keys.get(batch.object), taken=taken
-                )
-                taken.update(o.zoho_id for o in outcomes if o.zoho_id)
-                self._writer.exchange([Settled(batch, tuple(outcomes))], [])
-                bar.advance()
-        return len(open_batches)
-
-    def _key_fields(self) -> dict[str, str]:
-        """Return the API name of each object's key field."""
-        steps = load_order(self._job.mapping)
-        return {
-            str(step.object): self._job.names[step.module][step.mapping.key]
-            for step in steps
-            if step.mapping.key is not None
-        }
 
     def _load_records_or_notes(self, step: LoadStep) -> None:
         job, writer = self._job, self._writer

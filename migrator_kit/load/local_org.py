@@ -150,7 +150,10 @@ def _end(private: Path, running: _Running) -> None:
             break
         with contextlib.suppress(ProcessLookupError):
             os.kill(running.pid, sign)
-        _wait_for(lambda: None if _alive(running.pid) else "gone", _STOP_SECONDS)
+        # Another process's child stays visible as a zombie: then it no longer answers.
+        _wait_for(
+            lambda: None if _alive(running.pid) and answers(running.url) else "gone", _STOP_SECONDS
+        )
     _children.pop(running.pid, None)
     _write(private, _Running(0, running.url, ()))
 

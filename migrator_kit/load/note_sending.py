@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from migrator_kit.load.batches import Batch, Settled
 from migrator_kit.load.payload import Row
@@ -18,7 +18,7 @@ class NoteSending:
 
     client: ZohoClient
     batch: Batch
-    payloads: tuple[Row, ...]
+    payloads: tuple[Row, ...] = field(repr=False)
     one_call: bool = True
 
     def send(self) -> Settled:

@@ -62,7 +62,7 @@ class StandingNotes:
 
     job: LoadJob
     parents: frozenset[Parent]
-    _seen: dict[Parent, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    _seen: dict[Parent, dict[str, tuple[str, str]]] = field(default_factory=dict, repr=False)
 
     def compared(self, note: Intended, row: Row) -> Intended:
         """Return the note as planned, or as one that stands: to skip when equal, to update."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from migrator_kit.engagement import Engagement
@@ -37,9 +37,13 @@ def open_job(
     snapshot, mapping = latest_snapshot(engagement), load_mapping(engagement)
     if not planning:
         require_confirmed(mapping, snapshot)
-    shaped, ledger = open_shaped(engagement), open_ledger(engagement)
-    opened = target or open_target(engagement)
-    try:
+    shaped = open_shaped(engagement)
+    with ExitStack() as stack:
+        ledger = open_ledger(engagement)
+        stack.callback(ledger.close)
+        opened = target or open_target(engagement)
+        if target is None:
+            stack.callback(opened.close)
         yield new_job(
             shaped,
             mapping,
@@ -53,10 +57,6 @@ def open_job(
             retry=retry,
             planning=planning,
         )
-    finally:
-        ledger.close()
-        if target is None:
-            opened.close()
 
 
 def new_job(

@@ -1,4 +1,4 @@
-"""Reference notes: for a file too large to move, a note on the record says where it is."""
+"""Reference notes: for a file that stays outside Zoho CRM a note on the record says where it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from migrator_kit.load.order import LoadStep
 from migrator_kit.load.payload import Row, digest
 from migrator_kit.load.readback import OVERSIZE_NOTES
 from migrator_kit.load.source_files import Documents, FoundFile
-from migrator_kit.load.states import Action, Reason, Status
+from migrator_kit.load.states import KEPT_OUTSIDE, Action, Reason, Status
 from migrator_kit.load.survey import NOTE_PARENT, parents_in
 from migrator_kit.load.tally import Tally
 from migrator_kit.load.unsent import Unsent
@@ -25,11 +25,11 @@ _MEGA = 1024 * 1024
 
 
 def oversize_ids(job: LoadJob, step: LoadStep) -> list[str]:
-    """Return the files that were too large and have no reference note yet."""
+    """Return the files that stay outside and have no reference note yet."""
     latest = job.ledger.latest_outcomes(step.object, (Status.EXCLUDED,))
-    oversize = latest.loc[latest["reason"] == Reason.FILE_OVERSIZE, "source_id"]
+    outside = latest.loc[latest["reason"].isin(KEPT_OUTSIDE), "source_id"]
     written = job.ledger.crosswalk(OVERSIZE_NOTES)["source_id"]
-    return sorted(set(oversize) - set(written))
+    return sorted(set(outside) - set(written))
 
 
 def oversize_sendings(
@@ -73,7 +73,8 @@ def _notes(job: LoadJob, step: LoadStep) -> Iterator[tuple[Intended, Row]]:
 def _note(facts: Row, file: FoundFile, most: int) -> Row:
     lines = [
         f"[file {facts['source_id']} | {TITLE.lower()}]",
-        f"Too large to move: {file.size / _MEGA:,.1f} MB, the limit is {most / _MEGA:,.0f} MB.",
+        f"Too large to move: {file.size / _MEGA:,.1f} MB, the limit is {most / _MEGA:,.0f} MB."
+        if file.size > most else "Zoho CRM does not take this file.",
         f"Path in the documents folder: {facts['file_path']}",
         *(f"{label}: {facts[name]}" for name, label in (
             ("title", "Title"), ("category", "Category"), ("taken_at", "Taken at"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ class Payload:
     source_ids: list[str]
     keys: list[str | None]
     waiting: list[str | None]
-    table: pa.Table
+    table: pa.Table = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.source_ids)
@@ -83,10 +83,6 @@ class Payload:
             {name: value for name, value in row.items() if value is not None}
             for row in self.table.slice(start, length).to_pylist()
         ]
-
-    def cleared(self, row: Row) -> Row:
-        """Return a row for an update: fields without a value are sent as null, which clears."""
-        return {**dict.fromkeys(self.table.column_names), **row}
 
 
 def build(part: pa.Table, layout: Layout, links: Links) -> Payload:

@@ -48,7 +48,7 @@ def landed_outcomes(
     if batch.call is Call.FILE:
         return landed_files(client, batch.rows, taken)
     if batch.call is Call.DELETE:
-        return deleted_records(client, batch.module, batch.rows)
+        return deleted_records(client, batch)
     return []
 
 
@@ -106,12 +106,18 @@ def landed_files(
     return outcomes
 
 
-def deleted_records(client: ZohoClient, module: str, rows: Sequence[Intended]) -> list[Outcome]:
-    """Return the outcome of each record that is gone from the target."""
+def deleted_records(client: ZohoClient, batch: Batch) -> list[Outcome]:
+    """Return the outcome of each thing of a batch that is gone from the target."""
+    if batch.module == "Attachments":
+        parents = _by_parent(batch.rows)
+        standing = {one.id for parent in parents for one in client.attachments.list(*parent)}
+    else:
+        ids = [row.zoho_id for row in batch.rows if row.zoho_id is not None]
+        standing = {one for one in ids if client.records.get(batch.module, one, ["id"])}
     return [
         Outcome(row.source_id, Status.ROLLED_BACK, row.zoho_id)
-        for row in rows
-        if row.zoho_id is not None and client.records.get(module, row.zoho_id, ["id"]) is None
+        for row in batch.rows
+        if row.zoho_id is not None and row.zoho_id not in standing
     ]
 
 

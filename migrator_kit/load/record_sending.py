@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
 from migrator_kit.load.payload import Row
@@ -20,7 +20,7 @@ class RecordSending:
 
     client: ZohoClient
     batch: Batch
-    payloads: tuple[Row, ...]
+    payloads: tuple[Row, ...] = field(repr=False)
     key_field: str | None
     lost: bool = False
     one_call: bool = True

@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 import pandas as pd
 
-from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
+from migrator_kit.engagement import Engagement
+from migrator_kit.load.batches import Batch, Intended, Settled
 from migrator_kit.load.delete_sending import DeleteSending
+from migrator_kit.load.file_steps import ATTACHMENTS, GROUP
 from migrator_kit.load.job import IN_FLIGHT, LoadJob
 from migrator_kit.load.later_work import LaterWork
-from migrator_kit.load.loader import recover
-from migrator_kit.load.order import LoadStep, load_order
+from migrator_kit.load.ledger_runs import recover, running
+from migrator_kit.load.note_steps import NOTES
+from migrator_kit.load.opening import open_job
+from migrator_kit.load.order import load_order
 from migrator_kit.load.pump import Pump
 from migrator_kit.load.readback import OVERSIZE_NOTES
-from migrator_kit.load.states import Action, Call, Reason, Status
+from migrator_kit.load.states import Action, Call, Reason
+from migrator_kit.load.target import Target
 from migrator_kit.load.writer import Writer
-from migrator_kit.mapping.model import Landing
 from migrator_kit.progress import SILENT, Progress
 from migrator_kit.zoho import limits
 
@@ -46,14 +50,6 @@ class RollbackReport:
         return self.held.empty
 
 
-@dataclass(slots=True)
-class _Undone:
-    """Counts as the undo goes."""
-
-    deleted: Counter[str] = field(default_factory=Counter)
-    held: list[tuple[str, str, str, str, str]] = field(default_factory=list)
-
-
 def rollback(
     job: LoadJob,
     run_id: str,
@@ -67,23 +63,115 @@ def rollback(
     """Delete what the run `undo` created (without it: what any run created) and return a report.
 
     `module` limits it to one module, `force` names source ids that go although somebody worked on
-    them. With `dry_run` nothing is deleted: the report says what would be, as far as can be told
-    before its children are gone. Safe to call again after any interruption. Raises what
-    `loader.load` raises.
+    them. With `dry_run` nothing is deleted and the report says what would be. Safe to call again
+    after any interruption. Raises what `loader.load` raises.
     """
-    started, undone = time.perf_counter(), _Undone()
-    with job.ledger.writing(f"rollback {run_id}", run_id) as writer:
-        writer.bind_org(job.target.org_id)
-        writer.start_run("rollback", org_id=job.target.org_id)
+    started = time.perf_counter()
+    kind = "rollback plan" if dry_run else "rollback"
+    with (
+        job.ledger.writing(f"{kind} {run_id}", run_id) as writer,
+        running(job, writer, kind),
+    ):
         recover(job, writer, progress)
-        later = LaterWork(job, frozenset(force))
-        for name, in_module, step in _reversed(job):
+        undoing = _Undoing(job, writer, LaterWork(job, frozenset(force)), dry_run, progress)
+        for name, in_module in _reversed(job):
             if module in (None, in_module):
-                rows = _made(job, name, undo)
-                with progress(f"Undoing {name}", len(rows)) as bar:
-                    for part in _undo(job, writer, later, (name, in_module, step), rows, undone,
-                                      dry_run=dry_run):  # fmt: skip
-                        bar.advance(part)
-        writer.end_run("done")
-    held = pd.DataFrame(undone.held, columns=list(HELD), dtype="str")
-    return RollbackReport(run_id, dict(undone.deleted), held, time.perf_counter() - started)
+                undoing.step(name, in_module, undo)
+    held = pd.DataFrame(undoing.held, columns=list(HELD), dtype="str")
+    return RollbackReport(run_id, dict(undoing.deleted), held, time.perf_counter() - started)
+
+
+def run_rollback(
+    engagement: Engagement,
+    run_id: str,
+    *,
+    undo: str | None = None,
+    module: str | None = None,
+    force: Collection[str] = (),
+    dry_run: bool = False,
+    target: Target | None = None,
+    progress: Progress = SILENT,
+) -> RollbackReport:
+    """Undo the engagement's loads, or one of them. See `rollback`."""
+    with open_job(engagement, target=target, planning=True) as job:
+        return rollback(
+            job, run_id, undo=undo, module=module, force=force, dry_run=dry_run, progress=progress
+        )
+
+
+class _Undoing:
+    """An undo on its way."""
+
+    def __init__(
+        self, job: LoadJob, writer: Writer, later: LaterWork, dry_run: bool, progress: Progress
+    ) -> None:
+        self._job, self._writer, self._later = job, writer, later
+        self._dry_run, self._progress = dry_run, progress
+        self.deleted = Counter[str]()
+        self.held: list[tuple[str, str, str, str, str]] = []
+
+    def step(self, name: str, module: str, undo: str | None) -> None:
+        """Undo one object: decide on all of its records, delete those that nothing holds."""
+        rows = _made(self._job, name, undo)
+        if rows.empty:
+            return
+        holds = self._later.holds(module, rows)
+        stays = rows["source_id"].isin(list(holds))
+        for source_id, zoho_id in rows.loc[stays, ["source_id", "zoho_id"]].itertuples(index=False):
+            self._hold(name, module, source_id, zoho_id, str(holds[source_id]))
+        going = rows[~stays]
+        if self._dry_run:
+            self.deleted[name] += len(going)
+            return
+        with self._progress(f"Undoing {name}", len(going)) as bar:
+
+            def settled(one: Settled) -> None:
+                done = {outcome.source_id for outcome in one.outcomes}
+                self.deleted[name] += len(done)
+                bar.advance(len(one.batch.rows))
+
+            pump = Pump(self._writer, in_flight=IN_FLIGHT, settled=settled)
+            pump.run(self._sendings(name, module, going))
+        left = self._job.ledger.crosswalk(name)
+        refused = left[left["source_id"].isin(going["source_id"])]
+        for source_id, zoho_id in refused[["source_id", "zoho_id"]].itertuples(index=False):
+            self._hold(name, module, source_id, zoho_id, str(Reason.NOT_DELETED))
+
+    def _hold(self, name: str, module: str, source_id: str, zoho_id: str, reason: str) -> None:
+        self.held.append((name, module, source_id, zoho_id, reason))
+
+    def _sendings(self, name: str, module: str, rows: pd.DataFrame) -> Iterator[DeleteSending]:
+        size = GROUP if module == ATTACHMENTS else limits.IDS_PER_DELETE
+        plain = rows.astype(object).where(rows.notna(), None)
+        columns = ("source_id", "payload_digest", "zoho_id", "parent_module", "parent_id")
+        intended = [
+            Intended(
+                source_id, Action.DELETE, made or "", zoho_id=zoho_id, parent_module=parent_module,
+                parent_id=parent_id,
+            )
+            for source_id, made, zoho_id, parent_module, parent_id in zip(
+                *(plain[column].tolist() for column in columns), strict=True
+            )
+        ]  # fmt: skip
+        for start in range(0, len(intended), size):
+            part = tuple(intended[start : start + size])
+            number, run_id = self._writer.next_batch_id(), self._writer.run_id
+            batch = Batch(number, run_id, name, module, Call.DELETE, part)
+            yield DeleteSending(self._job.target.client, batch)
+
+
+def _reversed(job: LoadJob) -> Iterator[tuple[str, str]]:
+    """Yield object and module from the leaves to the roots."""
+    yield OVERSIZE_NOTES, NOTES
+    for step in reversed(load_order(job.mapping)):
+        yield str(step.object), step.module
+
+
+def _made(job: LoadJob, name: str, undo: str | None) -> pd.DataFrame:
+    """Return what stands of an object by the ledger, with the parents of notes and files."""
+    landed = job.ledger.landed()
+    rows = landed[landed["object"] == name]
+    if undo is not None:
+        rows = rows[rows["run_id"] == undo]
+    marks = job.ledger.marks(name)[["source_id", "parent_module", "parent_id"]]
+    return rows.merge(marks, on="source_id", how="left").reset_index(drop=True)

@@ -6,12 +6,13 @@ from enum import StrEnum
 
 
 class Action(StrEnum):
-    """What the plan wants done with one record."""
+    """What plan or undo want done with one record."""
 
     CREATE = "create"
     UPDATE = "update"
     SKIP = "skip"
     HOLD = "hold"
+    DELETE = "delete"
 
 
 class Call(StrEnum):
@@ -66,13 +67,18 @@ class Reason(StrEnum):
     FILE_OUTSIDE = "file_outside_documents"
     FILE_EMPTY = "file_empty"
     FILE_OVERSIZE = "file_oversize"
+    FILE_REFUSED = "file_refused_by_org"
     FILE_DIFFERS = "file_differs_after_upload"
     FILE_CHANGED = "file_changed_since_upload"
     REBUILD_REFERENCE = "rebuild_reference"
     STOOD_BEFORE = "stood_before"
     EDITED_SINCE = "edited_since"
     LINKED_SINCE = "linked_since"
+    NOT_DELETED = "not_deleted"
 
+
+KEPT_OUTSIDE = frozenset({Reason.FILE_OVERSIZE, Reason.FILE_REFUSED})
+"""Files that stay outside Zoho CRM and leave a reference note on their record."""
 
 REMEDIES: dict[Reason, str] = {
     Reason.PARENT_NOT_LANDED: "Cure the parent first; the record is driven again on the next run.",
@@ -84,11 +90,13 @@ REMEDIES: dict[Reason, str] = {
     Reason.FILE_OUTSIDE: "The path leaves the documents folder: correct it in the source.",
     Reason.FILE_EMPTY: "The file has no content: nothing to keep, or restore it from a backup.",
     Reason.FILE_OVERSIZE: "Kept outside Zoho CRM; a note on the record says where it is.",
+    Reason.FILE_REFUSED: "Zoho CRM takes no such file; a note on the record says where it is.",
     Reason.FILE_DIFFERS: "The upload arrived damaged and was removed; run again.",
     Reason.FILE_CHANGED: "The file changed after it was uploaded: decide which one stays.",
     Reason.REBUILD_REFERENCE: "Rebuild the rule in Zoho CRM from the exported reference.",
     Reason.STOOD_BEFORE: "It was in Zoho CRM before the migration: it is not deleted.",
     Reason.EDITED_SINCE: "Somebody edited it since the load: it stays unless it is forced.",
+    Reason.NOT_DELETED: "Zoho CRM refused to delete it: see whether it is locked or in approval.",
     Reason.LINKED_SINCE: "Something that stays hangs on it: it stays unless it is forced.",
 }
 """What to do about each reason, for lists a person reads."""

@@ -6,7 +6,7 @@ Rows are taken in chunks: payloads, digests and decisions of a few thousand reco
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 import pyarrow as pa
@@ -39,7 +39,7 @@ class Surveyed:
     """
 
     decisions: pd.DataFrame
-    rows: list[Row]
+    rows: list[Row] = field(repr=False)
     parents: list[Parent | None]
     layout: Layout
 

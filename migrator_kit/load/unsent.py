@@ -61,10 +61,14 @@ class Unsent:
                 if stood is not None and stood[2] not in self.deferred:
                     fresh.append(Outcome(source_id, Status.MATCHED, zoho_id))
             elif action == Action.HOLD and reason == REFUSED_BEFORE:
-                self.tally.waiting(Status.FAILED, 1)
+                self.again(source_id)
             elif action == Action.HOLD:
                 self.note(fresh, _held(source_id, reason, field))
         self.writer.record(self.object, fresh)
+
+    def again(self, source_id: str) -> None:
+        """Count a record that stays as an earlier run left it."""
+        self.tally.waiting(Status(self.before[source_id][0]), 1)
 
     def note(self, fresh: list[Outcome], outcome: Outcome) -> None:
         """Count an outcome, and add it to `fresh` where it says something new."""

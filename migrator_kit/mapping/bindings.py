@@ -94,11 +94,17 @@ def _needed(
 
 
 def _sources(mapping: Mapping, tables: dict[str, list[str]]) -> Iterator[Problem]:
-    """Give the source columns that the mapping disposes of and the snapshot does not have."""
+    """Give the source columns that the mapping disposes of and the snapshot does not have.
+
+    A missing table is one problem, not one for each of its columns.
+    """
+    told = set()
     for where, source in _named_sources(mapping):
         table, column = source.lower().split(".", 1)
         if table not in tables:
-            yield where, f"{source}: the snapshot has no table {table!r}", _near(table, tables)
+            if table not in told:
+                yield where, f"{source}: the snapshot has no table {table!r}", _near(table, tables)
+            told.add(table)
         elif column != "*" and column not in tables[table]:
             problem = f"{source}: {table!r} has no column {column!r}"
             yield where, problem, _near(column, tables[table])

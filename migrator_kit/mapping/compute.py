@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from migrator_kit.engagement import ComputeSettings
@@ -41,5 +43,12 @@ def open_pool(settings: ComputeSettings) -> Iterator[Pool]:
         return
     import dask
 
-    with dask.config.set(scheduler=settings.scheduler, num_workers=settings.workers):
+    chosen: dict[str, Any] = {"scheduler": settings.scheduler, "num_workers": settings.workers}
+    with ExitStack() as stack:
+        if settings.scheduler == "processes":
+            # One pool for the whole run: Dask would start new processes for every few parts.
+            method = get_context("spawn")
+            pool = ProcessPoolExecutor(settings.workers, mp_context=method)
+            chosen["pool"] = stack.enter_context(pool)
+        stack.enter_context(dask.config.set(chosen))
         yield Pool(settings.workers)

@@ -109,7 +109,7 @@ def open_shaped(engagement: Engagement) -> ShapedDataset:
         raise GateClosed(
             "Nothing was shaped yet: the mapping has not been applied to a snapshot.",
             gate="shape",
-            opens_with=f"migrator run {engagement.folder} --to mapping",
+            opens_with=f"migrator plan {engagement.folder}",
         )
     return read_dataset(manifests[-1].parent)
 

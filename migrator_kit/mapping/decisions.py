@@ -15,6 +15,7 @@ import pandas as pd
 from rapidfuzz import process
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
 
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import GateClosed, ParameterError
@@ -34,7 +35,7 @@ from migrator_kit.mapping.transforms import find, read_options, run
 from migrator_kit.mapping.transforms.choices import KEEP, PicklistOptions, map_choice
 from migrator_kit.mapping.transforms.columns import as_text, blank_to_none
 from migrator_kit.privacy import mask
-from migrator_kit.yamlfile import round_trip
+from migrator_kit.yamlfile import plain, round_trip
 
 OPENS_WITH = "migrator confirm DIR --by NAME --all"
 _NAMED = 8
@@ -91,15 +92,14 @@ def decide(
 
     Raises ParameterError for a row that does not exist, MappingError for a file in disorder.
     """
-    mapping = load_mapping(engagement)
+    yaml = _editor()
+    mapping, tree = _read(engagement, yaml)
     known = row_names(mapping)
     if rows is None:
         chosen = {*pending(mapping), *changed_since(mapping)}
     else:
         chosen = {_row_named(name, mapping, known) for name in rows}
     instant = (when or datetime.now(UTC)).isoformat(timespec="seconds")
-    yaml = _editor()
-    tree = yaml.load(engagement.mapping_path.read_text(encoding="utf-8"))
     for name, node in _nodes(tree):
         if name in chosen:
             decision = CommentedMap({"state": state, "by": by, "when": instant})
@@ -112,6 +112,17 @@ def decide(
         yaml.dump(tree, stream)
     fresh.replace(engagement.mapping_path)
     return tuple(name for name in known if name in chosen)
+
+
+def _read(engagement: Engagement, yaml: YAML) -> tuple[Mapping, Any]:
+    """Return the mapping and the tree it stands in. Raises MappingError with every finding."""
+    try:
+        tree = yaml.load(engagement.mapping_path.read_text(encoding="utf-8"))
+        return Mapping.model_validate(plain(tree)), tree
+    except (OSError, ValueError, YAMLError):
+        # The loader says what is wrong, and where.
+        load_mapping(engagement)
+        raise
 
 
 def _row_named(name: str, mapping: Mapping, known: dict[str, Any]) -> str:
@@ -182,8 +193,9 @@ def coverage(mapping: Mapping, snapshot: SnapshotTables) -> Coverage:
 def value_counts(mapping: Mapping, snapshot: SnapshotTables) -> pd.DataFrame:
     """Return the values of every mapped picklist: object, field, value, becomes, records.
 
-    `becomes` is empty where neither the value map nor `otherwise` decides. Values of patients are
-    masked by the data class of their row.
+    `becomes` is empty where neither the value map nor `otherwise` decides. Values that the value
+    map names stand in clear, as they do in `mapping.yml`; others are masked by the data class of
+    their row.
     """
     frames = [pd.DataFrame(columns=["object", "field", "value", "becomes", "records"])]
     with opened(snapshot) as connection:
@@ -199,7 +211,9 @@ def value_counts(mapping: Mapping, snapshot: SnapshotTables) -> pd.DataFrame:
             counted = counted.sort_values(["records", "value"], ascending=[False, True])
             becomes = [_becomes(value, options) for value in counted["value"]]
             counted["becomes"] = pd.Series(becomes, index=counted.index, dtype="str")
-            counted["value"] = mask(counted["value"], row.data_class)
+            named = [map_choice(value, options)[1] for value in counted["value"]]
+            shown = mask(counted["value"], row.data_class)
+            counted["value"] = counted["value"].where(pd.Series(named, counted.index, bool), shown)
             counted.insert(0, "field", row.target)
             counted.insert(0, "object", str(item.object))
             frames.append(counted[frames[0].columns])
@@ -256,12 +270,13 @@ def require_confirmed(mapping: Mapping, snapshot: SnapshotTables) -> Coverage:
         _named("source columns have no disposition", columns.tolist()),
         _named("picklist values are undecided", values.tolist()),
     ]
+    waiting = state.open_rows or state.changed_rows
     undecided = " Give them a row or an entry under not_moved." if len(columns) else ""
     undecided += " Give them entries under `values`." if len(values) else ""
     raise GateClosed(
         "The mapping is not decided: " + "; ".join(p for p in parts if p) + "." + undecided,
         gate="mapping",
-        opens_with=OPENS_WITH,
+        opens_with=OPENS_WITH if waiting else "edit mapping.yml, then migrator run DIR",
     )
 
 

@@ -159,7 +159,3 @@ STANDARD_FIELDS: dict[str, dict[str, StandardField]] = {
     ),
 }
 """By module. For attachments: what the loader needs to know of a file, by the name it uses."""
-
-STRUCTURAL = ("source_id", "parent_id", "slot")
-"""Columns of shaped datasets that are no field: the row's key, the record its values go to, and
-its place there. No mapping row fills them."""

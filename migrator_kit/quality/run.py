@@ -43,9 +43,9 @@ def run_suites(
     chosen = load_suites(stage) if suites is None else suites
     waived = tuple(waiver for waiver in waivers if waiver.rule.startswith(f"{stage}."))
     _check_waivers(waived, chosen)
-    engine = Engine(as_of or datetime.now(UTC).date())
     results: list[RuleResult] = []
     with progress(f"Judging {stage} data", len(chosen)) as step:
+        engine = Engine(as_of or datetime.now(UTC).date())
         for name, suite in chosen.items():
             parts = frames.get(name)
             if parts is None:

@@ -19,7 +19,10 @@ _HERE = Path(__file__).parent
 
 
 class MappingRow(TypedDict):
-    """One row as the screen shows it. `id` is `Object.Field`."""
+    """One row as the screen shows it. `id` is the row's name in decisions, `decided` who and when.
+
+    `state` is open, confirmed, rejected, or changed: edited after it was confirmed.
+    """
 
     id: str
     object: str
@@ -29,6 +32,7 @@ class MappingRow(TypedDict):
     data_class: str
     reasons: str
     state: str
+    decided: str
 
 
 Decide = Callable[[str, Sequence[str], str, str], Sequence[MappingRow]]
@@ -52,14 +56,18 @@ class MappingTable(anywidget.AnyWidget):
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
         if content.get("kind") != "decide":
             return
+        self.message = ""  # the same words a second time are news as well
         state, chosen, by = content["state"], content["rows"], content["by"]
         try:
             decided = self._decide(state, chosen, by, content.get("note", ""))
             self.rows = [dict(row) for row in decided]
         except MigratorError as error:
             self.message = str(error)
-            return
-        self.message = f"{len(chosen)} rows {state} by {by}, written to mapping.yml."
+        except OSError as error:
+            self.message = f"mapping.yml could not be written: {error.strerror}."
+        else:
+            rows = "1 row" if len(chosen) == 1 else f"{len(chosen):,} rows"
+            self.message = f"{rows} {state} by {by}, written to mapping.yml."
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from migrator_kit.errors import GateClosed
 from migrator_kit.evidence import plots
 from migrator_kit.evidence.findings import Finding, Findings, Level
 from migrator_kit.evidence.tables import Table, Tables, facts
+from migrator_kit.mapping.bindings import Problem, against_snapshot
 from migrator_kit.mapping.files import default_mapping, known_columns
 from migrator_kit.mapping.model import Landing, Mapping, ObjectName
 from migrator_kit.mapping.objects import object_rows
@@ -15,7 +17,7 @@ from migrator_kit.source.inventory import Inventory
 from migrator_kit.source.inventory import inventory as take_inventory
 from migrator_kit.source.rule_reference import write_reference
 from migrator_kit.source.rules import Rule, rule_table, rules_from
-from migrator_kit.source.snapshot import take_snapshot
+from migrator_kit.source.snapshot import latest_snapshot, take_snapshot
 from migrator_kit.workbench.inputs import inputs_table
 from migrator_kit.workbench.mapping_review import profile_of
 from migrator_kit.workbench.quality import judge, source_frames
@@ -27,7 +29,9 @@ _MOST_TABLES = 14
 
 def snapshot_summary(session: Session) -> Table:
     """Take a snapshot where there is none yet, and say what it is."""
-    if not session.engagement.snapshots.exists():
+    try:
+        latest_snapshot(session.engagement)
+    except GateClosed:
         take_snapshot(session.engagement, progress=session.progress)
     manifest = session.snapshot.manifest
     return facts(
@@ -44,7 +48,7 @@ def snapshot_summary(session: Session) -> Table:
 def inventory_of(session: Session) -> Inventory:
     """Return the inventory of the session's snapshot, made once."""
     if session.inventory is None:
-        mapping = _mapping(session)
+        mapping = _readable(session)
         attachments = _rows(session, mapping, ObjectName.ATTACHMENT)
         session.inventory = take_inventory(
             session.snapshot,
@@ -67,6 +71,11 @@ def findings(session: Session) -> Findings:
     incomplete = [rule.name for rule in found.rules if rule.missing]
     sentences = [
         Finding(Level.GOOD, f"{len(found.tables_found)} tables with {rows:,} rows were read.")
+    ]
+    sentences += [
+        Finding(Level.PROBLEM, f"{problem}.", "Complete the source, or take it out of mapping.yml.")
+        for where, problem, _ in _misfits(session)
+        if where[-1] == "select"
     ]
     if custom:
         text = f"{custom} columns are this practice's own."
@@ -112,7 +121,7 @@ def completeness(session: Session) -> plots.Plot:
 def records_per_year(session: Session) -> plots.Plot | Table:
     """Return how many records each year has, by the first time column of each main object."""
     frames = []
-    mapping = _mapping(session)
+    mapping = _readable(session)
     with session.snapshot.connect() as connection:
         for name, column in _time_columns(mapping).items():
             frames.append(
@@ -173,7 +182,7 @@ def attachments(session: Session) -> Tables:
 
 def source_quality(session: Session) -> Tables:
     """Judge the source. Raises GateClosed for an unwaived critical failure."""
-    frames = source_frames(session, _mapping(session))
+    frames = source_frames(session, _readable(session))
     return judge(session, Stage.SOURCE, frames)
 
 
@@ -195,6 +204,29 @@ def _mapping(session: Session) -> Mapping:
     if session.engagement.mapping_path.exists():
         return session.mapping
     return default_mapping(profile_of(session))
+
+
+def _misfits(session: Session) -> list[Problem]:
+    """Return what the mapping names and the snapshot does not have."""
+    found = against_snapshot(_mapping(session), session.snapshot)
+    return [problem for problem in found if problem[0][0] == "objects"]
+
+
+def _readable(session: Session) -> Mapping:
+    """Return the mapping without the objects and rows that this snapshot cannot give.
+
+    The audit reads what is there; the mapping review refuses what is not.
+    """
+    mapping = _mapping(session)
+    places = {place for place, _, _ in _misfits(session)}
+    objects = [
+        item.model_copy(update={"fields": tuple(
+            row for j, row in enumerate(item.fields) if ("objects", i, "fields", j) not in places
+        )})
+        for i, item in enumerate(mapping.objects)
+        if ("objects", i, "select") not in places
+    ]  # fmt: skip
+    return mapping.model_copy(update={"objects": tuple(objects)})
 
 
 def _rows(session: Session, mapping: Mapping, name: ObjectName) -> pd.DataFrame | None:

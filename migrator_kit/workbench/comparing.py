@@ -71,3 +71,8 @@ def difference_table(session: Session, report: DiffReport, list_name: str) -> Ta
     if len(cells):
         write_list(cells, session.list_path(list_name))
     return Table(report.natures(), empty="There is no difference.")
+
+
+def reasons_in_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with its reasons as words for a page; lists keep the codes."""
+    return frame.assign(reason=frame["reason"].astype("str").str.replace("_", " "))

@@ -10,6 +10,7 @@ from migrator_kit.load.accounts import failures as grouped_failures
 from migrator_kit.load.loader import run_load
 from migrator_kit.load.plan import plan_load
 from migrator_kit.mapping.model import ObjectName
+from migrator_kit.workbench.comparing import reasons_in_words
 from migrator_kit.workbench.inputs import inputs_table
 from migrator_kit.workbench.sample_diff import require_sample
 from migrator_kit.workbench.session import Session, needed
@@ -79,7 +80,8 @@ def excluded(session: Session) -> Table:
     keys = ["object", "reason", "remedy"]
     grouped = frame.groupby(keys, as_index=False, dropna=False).size()
     grouped = grouped.rename(columns={"size": "records"})
-    return Table(grouped[["object", "reason", "records", "remedy"]], empty="Everything moved.")
+    shown = reasons_in_words(grouped[["object", "reason", "records", "remedy"]])
+    return Table(shown, empty="Everything moved.")
 
 
 def failures(session: Session) -> Table:
@@ -87,7 +89,8 @@ def failures(session: Session) -> Table:
     listed = failure_list(session.ledger, session.mapping)
     if len(listed):
         write_list(listed, session.list_path("failed.csv"))
-    return Table(grouped_failures(session.ledger, session.mapping), empty="Nothing was refused.")
+    grouped = reasons_in_words(grouped_failures(session.ledger, session.mapping))
+    return Table(grouped, empty="Nothing was refused.")
 
 
 def files(session: Session) -> Table:
@@ -96,7 +99,7 @@ def files(session: Session) -> Table:
     chosen = frame[frame["object"] == str(ObjectName.ATTACHMENT)].reset_index(drop=True)
     if len(chosen):
         write_list(chosen, session.list_path("files_not_moved.csv"))
-    return Table(chosen, empty="Every file moved.", limit=60)
+    return Table(reasons_in_words(chosen), empty="Every file moved.", limit=60)
 
 
 def cost(session: Session) -> Table:

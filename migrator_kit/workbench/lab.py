@@ -12,6 +12,12 @@ import nbformat
 from migrator_kit.chain import NOTEBOOKS, notebooks_folder
 from migrator_kit.engagement import Engagement
 
+_SETTINGS = Path(__file__).parent / "lab_settings"
+"""Defaults of this package for JupyterLab; what a person chose in Lab is stronger."""
+
+_HIDDEN = ("private", "*.db", "*.db-*", ".*")
+"""Not in the file browser: secrets, databases, and what belongs to programs."""
+
 
 def lab_folder(engagement: Engagement) -> Path:
     """Return the engagement's folder of working notebooks; missing ones are copied, none replaced.
@@ -33,16 +39,26 @@ def lab_folder(engagement: Engagement) -> Path:
 
 
 def open_lab(engagement: Engagement, *, port: int | None = None, browser: bool = True) -> int:
-    """Run JupyterLab until it is closed and return its exit code.
+    """Run JupyterLab on the engagement's folder until it is closed and return its exit code.
 
-    Without `port` the first free one from 8888 on is taken; a given one that is taken is an error.
+    It begins with the first notebook. Without `port` the first free one from 8888 on is taken; a
+    given one that is taken is an error.
     """
-    folder = lab_folder(engagement)
-    arguments = ["--KernelManager.transport_encryption=required", str(folder)]
+    first = lab_folder(engagement) / f"{next(iter(NOTEBOOKS.values()))}.ipynb"
+    arguments = [
+        f"--ServerApp.root_dir={engagement.folder}",
+        f"--LabApp.default_url=/lab/tree/{first.relative_to(engagement.folder).as_posix()}",
+        "--KernelManager.transport_encryption=required",
+        *(f"--ContentsManager.hide_globs={name}" for name in _HIDDEN),
+    ]
     if port is not None:
         arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if not browser:
         arguments.append("--no-browser")
-    environment = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}
+    search = [str(_SETTINGS), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    environment = os.environ | {
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(search),
+    }
     command = [sys.executable, "-m", "jupyterlab", *arguments]
     return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603

@@ -13,14 +13,15 @@ from migrator_kit.evidence.tables import Table, Tables, facts
 from migrator_kit.mapping.checks import check_mapping
 from migrator_kit.mapping.decisions import (
     Coverage,
+    changed_since,
     coverage,
     decide,
     require_confirmed,
     row_names,
     value_counts,
 )
-from migrator_kit.mapping.files import PROFILES, detect_profile, load_mapping, write_default
-from migrator_kit.mapping.model import FieldMapping, Mapping
+from migrator_kit.mapping.files import PROFILES, detect_profile, write_default
+from migrator_kit.mapping.model import ColumnDisposition, FieldMapping, Mapping
 from migrator_kit.mapping.objects import count
 from migrator_kit.widgets.mapping_table import MappingRow, MappingTable
 from migrator_kit.workbench.inputs import inputs_table
@@ -108,17 +109,20 @@ def review(session: Session) -> MappingTable:
     def on_decision(state: str, rows: Sequence[str], by: str, note: str) -> list[MappingRow]:
         chosen = cast("Literal['confirmed', 'rejected']", state)
         decide(session.engagement, by=by, rows=rows, state=chosen, note=note)
-        session.__dict__.pop("mapping", None)
-        return mapping_rows(load_mapping(session.engagement))
+        session.forget_mapping()
+        return mapping_rows(session.mapping)
 
+    session.forget_mapping()
     rows = mapping_rows(session.mapping)
     shown = pd.DataFrame(rows).drop(columns="id")
     return MappingTable(rows, on_decision, Table(shown)._repr_html_())
 
 
 def mapping_rows(mapping: Mapping) -> list[MappingRow]:
-    """Return every field mapping as the review shows it."""
-    return [
+    """Return every row that waits for a decision as the review shows it: fields, then columns
+    that stay behind."""
+    changed = set(changed_since(mapping))
+    fields = [
         MappingRow(
             id=f"{item.object}.{row.target}",
             object=str(item.object),
@@ -127,11 +131,41 @@ def mapping_rows(mapping: Mapping) -> list[MappingRow]:
             transform=_transform(row),
             data_class=str(row.data_class),
             reasons="; ".join(row.reasons),
-            state=row.decision.state if row.decision else "open",
+            state=_state(row, changed=f"{item.object}.{row.target}" in changed),
+            decided=_decided(row),
         )
         for item in mapping.objects
         for row in item.fields
     ]
+    behind = [
+        MappingRow(
+            id=entry.sources[0],
+            object="",
+            columns=", ".join(entry.sources),
+            target=f"does not move: {entry.disposition}",
+            transform="",
+            data_class="",
+            reasons=entry.reason,
+            state=_state(entry, changed=entry.sources[0] in changed),
+            decided=_decided(entry),
+        )
+        for entry in mapping.not_moved
+    ]
+    return fields + behind
+
+
+def _state(row: FieldMapping | ColumnDisposition, *, changed: bool) -> str:
+    if row.decision is None:
+        return "open"
+    return "changed" if changed and row.decision.state == "confirmed" else row.decision.state
+
+
+def _decided(row: FieldMapping | ColumnDisposition) -> str:
+    """Return who decided a row, when and why; empty where nobody did."""
+    if row.decision is None:
+        return ""
+    told = f"{row.decision.by}, {row.decision.when:%Y-%m-%d %H:%M}"
+    return f"{told}: {row.decision.note}" if row.decision.note else told
 
 
 def _transform(row: FieldMapping) -> str:
@@ -181,7 +215,7 @@ def not_moved(session: Session) -> Table:
 
 def gate(session: Session) -> Tables:
     """Return who decided what. Raises GateClosed naming what is still open."""
-    session.__dict__.pop("mapping", None)
+    session.forget_mapping()
     state = require_confirmed(session.mapping, session.snapshot)
     decisions = [row.decision for row in row_names(session.mapping).values() if row.decision]
     who = pd.DataFrame(

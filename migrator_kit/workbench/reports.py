@@ -11,14 +11,14 @@ from migrator_kit.chain import Step, read_state
 from migrator_kit.compare.digest import target_digest
 from migrator_kit.compare.readback import read_back
 from migrator_kit.engagement import Engagement
-from migrator_kit.errors import GateClosed, MappingError, MigratorError
+from migrator_kit.errors import GateClosed, MigratorError
 from migrator_kit.load.accounts import failures, object_counts
 from migrator_kit.load.plan import plan_load
 from migrator_kit.load.provision import field_names
-from migrator_kit.mapping.decisions import OPENS_WITH, require_confirmed
+from migrator_kit.mapping.decisions import require_confirmed
 from migrator_kit.mapping.model import ObjectName
 from migrator_kit.workbench.audit import inventory_of
-from migrator_kit.workbench.sample_diff import require_sample
+from migrator_kit.workbench.sample_diff import require_sample, shape
 from migrator_kit.workbench.session import Session
 
 _COLUMNS = ("source", "created", "updated", "matched", "excluded", "merged", "failed", "remainder")
@@ -77,7 +77,11 @@ def status_text(report: dict[str, Any]) -> str:
 
 
 def plan_report(engagement: Engagement) -> dict[str, Any]:
-    """Return the shape of `plan --json`."""
+    """Shape the snapshot where that is not done yet and return the shape of `plan --json`.
+
+    Raises GateClosed where the mapping is not decided.
+    """
+    shape(open_session(engagement))
     return plan_load(engagement).to_json()
 
 
@@ -118,7 +122,7 @@ def audit_text(report: dict[str, Any]) -> str:
 def _gates(session: Session) -> dict[str, Any]:
     return {
         "snapshot": lambda: session.snapshot,
-        "mapping": lambda: _mapping_gate(session),
+        "mapping": lambda: require_confirmed(session.mapping, session.snapshot),
         "shaped": lambda: session.shaped,
         "sample": lambda: require_sample(session),
         "reconcile": lambda: _reconcile_gate(session.engagement),
@@ -131,13 +135,6 @@ def _gate(check: Any) -> dict[str, Any]:
     except MigratorError as error:
         return {"open": False, "why": str(error)}
     return {"open": True, "why": ""}
-
-
-def _mapping_gate(session: Session) -> None:
-    try:
-        require_confirmed(session.mapping, session.snapshot)
-    except MappingError as error:
-        raise GateClosed(error.message, gate="mapping", opens_with=OPENS_WITH) from None
 
 
 def _reconcile_gate(engagement: Engagement) -> None:

@@ -26,6 +26,7 @@ from migrator_kit.workbench.comparing import (
     diff_findings,
     diff_table,
     difference_table,
+    reasons_in_words,
 )
 from migrator_kit.workbench.inputs import inputs_table
 from migrator_kit.workbench.quality import judge, shaped_frames
@@ -66,7 +67,7 @@ def rejects(session: Session) -> Table:
     order = ["action", "records"]
     shown = grouped.sort_values(order, ascending=[False, False], ignore_index=True)
     columns = ["object", "field", "reason", "action", "records", "expected", "remedy"]
-    return Table(shown[columns], empty="Every value arrives as the mapping says.")
+    return Table(reasons_in_words(shown[columns]), empty="Every value arrives as the mapping says.")
 
 
 def shaped_quality(session: Session) -> Tables:

@@ -20,6 +20,7 @@ from migrator_kit.compare.reconcile import Reconciliation
 from migrator_kit.compare.sample import Sample
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import MigratorError, ParameterError
+from migrator_kit.evidence.style import styled
 from migrator_kit.load.ledger import Ledger, open_ledger
 from migrator_kit.load.owners import Owners, resolve_owners
 from migrator_kit.load.plan import LoadPlan
@@ -31,13 +32,18 @@ from migrator_kit.mapping.shape import ShapedDataset, open_shaped
 from migrator_kit.progress import Progress, lines
 from migrator_kit.source.inventory import Inventory
 from migrator_kit.source.snapshot import Snapshot, latest_snapshot
+from migrator_kit.widgets.live_progress import LiveProgress
 
 Part = TypeVar("Part")
 
 RUN_VARIABLE = "MIGRATOR_RUN_ID"
 """Environment variable by which the chain tells the kernels which run they belong to."""
 
+_SERVER_VARIABLE = "JPY_SESSION_NAME"
+"""Environment variable that a Jupyter server gives to the kernels a person opened in it."""
+
 _INJECTED = "# Parameters"
+_STOPPED = "Stopped by hand.\n  Run this cell again: it goes on from here."
 
 
 @dataclass
@@ -76,6 +82,10 @@ class Session:
         """The engagement's mapping. Raises MappingError with every finding."""
         return load_mapping(self.engagement)
 
+    def forget_mapping(self) -> None:
+        """Let `mapping.yml` be read again: a decision or an editor wrote it."""
+        self.__dict__.pop("mapping", None)
+
     @cached_property
     def shaped(self) -> ShapedDataset:
         """The newest shaped dataset. Raises GateClosed where there is none."""
@@ -111,13 +121,15 @@ def start(notebook: str, engagement: str | Path, **parameters: Any) -> Session:
     """
     shell = _shell()
     if shell is not None:
-        shell.set_custom_exc((MigratorError,), _show_error)
+        shell.set_custom_exc((MigratorError, KeyboardInterrupt), _show_error)
         shell.run_line_magic("config", "InlineBackend.figure_formats = ['svg']")
         _refuse_unknown(shell, {"engagement", *parameters})
     opened = Engagement.open(engagement)
     run_id = os.environ.get(RUN_VARIABLE) or opened.new_run_id()
     reveal = bool(parameters.get("reveal", False))
-    return Session(opened, run_id, notebook, reveal=reveal, parameters=parameters)
+    return Session(
+        opened, run_id, notebook, reveal=reveal, progress=_progress(shell), parameters=parameters
+    )
 
 
 def needed(value: Part | None, cell: str) -> Part:
@@ -133,6 +145,13 @@ def _shell() -> Any:
 
     shell = get_ipython()
     return shell if shell is not None and hasattr(shell, "kernel") else None
+
+
+def _progress(shell: Any) -> Progress:
+    """Return a bar where a person watches the page, plain lines where the chain runs it."""
+    if shell is None or RUN_VARIABLE in os.environ or _SERVER_VARIABLE not in os.environ:
+        return lines
+    return LiveProgress(shell)
 
 
 def _refuse_unknown(shell: Any, declared: set[str]) -> None:
@@ -157,11 +176,16 @@ def _show_error(
     trace: TracebackType | None,  # noqa: ARG001 (IPython's signature)
     tb_offset: int | None = None,  # noqa: ARG001
 ) -> list[str]:
-    """Show a MigratorError as its message alone: a person can act on it without a traceback."""
+    """Show an error as its message alone: a person can act on it without a traceback.
+
+    The message goes out as an error as well, without which papermill would take the cell for done;
+    the stylesheet hides it in JupyterLab behind the box.
+    """
     from IPython.display import HTML, display
 
-    text = escape(str(error)).replace("\n", "<br>")
-    display(HTML(f'<div class="finding problem" role="alert"><p>{text}</p></div>'))
-    message = str(error).splitlines()
+    told = _STOPPED if isinstance(error, KeyboardInterrupt) else str(error)
+    text = escape(told).replace("\n", "<br>")
+    display(HTML(styled(f'<div class="finding problem" role="alert"><p>{text}</p></div>')))
+    message = told.splitlines()
     shell._showtraceback(kind, error, message)
     return message

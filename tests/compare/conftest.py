@@ -229,14 +229,22 @@ class Practice:
     shaped: dict[ObjectName, pd.DataFrame]
     landed: dict[ObjectName, pd.DataFrame]
     hidden: set[str] = field(default_factory=set)
+    types: dict[str, pa.DataType] = field(default_factory=dict)
+    landed_as: dict[str, pa.DataType] = field(default_factory=dict)
     part_rows: int = 40
     digest: str = "practice"
+
+    def keep(self, *names: ObjectName) -> Practice:
+        """Leave only some objects, for tests that need no others."""
+        self.shaped = {name: self.shaped[name] for name in names}
+        self.landed = {name: self.landed[name] for name in names if name in self.landed}
+        return self
 
     def parts(self, name: ObjectName, /) -> list[Path]:
         """The shaped parts, written on first use."""
         folder = self.folder / "shaped" / slug(name)
         if not folder.exists() and name in self.shaped:
-            write_parts(folder, self.shaped[name], SCHEMAS[name], self.part_rows)
+            write_parts(folder, self.shaped[name], SCHEMAS[name] | self.types, self.part_rows)
         return sorted(folder.glob("*.parquet"))
 
     def rows(self, name: ObjectName, /) -> int:
@@ -256,7 +264,7 @@ class Practice:
         objects = {}
         for key, frame in self.landed.items():
             extra = FILE_EXTRA if key is ObjectName.ATTACHMENT else {}
-            schema = SCHEMAS[key] | LANDED_EXTRA | extra
+            schema = SCHEMAS[key] | LANDED_EXTRA | extra | self.types | self.landed_as
             schema = {column: kind for column, kind in schema.items() if column in frame}
             write_parts(folder / slug(key), frame, schema, self.part_rows)
             known = {

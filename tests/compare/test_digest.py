@@ -37,7 +37,7 @@ def test_two_orgs_with_other_ids_and_another_order_have_one_digest(loaded):
         (ObjectName.PATIENT, "Owner", "other@example.org"),
         (ObjectName.PATIENT, "Allergies__c", ["Nickel"]),
         (ObjectName.PLAN, "Contact_Name", "000003"),
-        (ObjectName.APPOINTMENT, "What_Id_object", "Practice"),
+        (ObjectName.APPOINTMENT, "What_Id_object", "Patient"),
         (ObjectName.NOTE, "Note_Content", "cut"),
         (ObjectName.ATTACHMENT, "sha256", "0" * 64),
     ],

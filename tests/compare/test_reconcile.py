@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from migrator_kit.compare.diff import field_diff
@@ -31,7 +32,8 @@ def accounts_of(practice) -> dict[str, dict[str, object]]:
 
 
 def run(practice, accounts=None, *, with_diff=False, **changes) -> Reconciliation:
-    scope = Scope(people=PEOPLE, files=practice.files())
+    files = practice.files() if ObjectName.ATTACHMENT in practice.shaped else None
+    scope = Scope(people=PEOPLE, files=files)
     landed, folder = practice.read_back(), practice.folder / "work"
     diff = None
     if with_diff:
@@ -122,7 +124,7 @@ def test_a_rounded_amount_a_wrong_parent_and_a_changed_file_are_named(tmp_path, 
 
 
 def test_missing_and_doubled_records_are_counted(tmp_path, new_practice):
-    practice = new_practice(tmp_path)
+    practice = new_practice(tmp_path).keep(ObjectName.NOTE)
     notes = practice.landed[ObjectName.NOTE]
     again = notes[notes["source_id"] == "N000005"].assign(zoho_id="1", known=False)
     practice.landed[ObjectName.NOTE] = pd.concat([notes.iloc[1:], again], ignore_index=True)
@@ -135,7 +137,7 @@ def test_missing_and_doubled_records_are_counted(tmp_path, new_practice):
 
 
 def test_excluded_and_failed_records_are_named_exceptions(tmp_path, new_practice):
-    practice = new_practice(tmp_path)
+    practice = new_practice(tmp_path).keep(ObjectName.PATIENT)
     accounts = accounts_of(practice)
     accounts["Patient"] = account(source=110, created=100, excluded=7, failed=3)
 
@@ -176,7 +178,7 @@ def test_zoho_and_the_load_disagreeing_is_said():
 
 
 def test_extremes_of_patient_data_are_compared_but_not_shown(tmp_path, new_practice):
-    practice = new_practice(tmp_path, patients=30)
+    practice = new_practice(tmp_path, patients=30).keep(ObjectName.PATIENT)
     item = practice.mapping.object(ObjectName.PATIENT)
     rows = tuple(
         row.model_copy(update={"data_class": DataClass.IDENTIFIER})
@@ -200,3 +202,25 @@ def test_extremes_of_patient_data_are_compared_but_not_shown(tmp_path, new_pract
     assert set(run(practice).values.query("field == 'Patient_Status__c'")["value"]) == {
         "Active", "Inactive",
     }  # fmt: skip
+
+
+def test_extremes_of_what_a_patient_carries_for_others_are_not_shown_either(tmp_path, new_practice):
+    practice = new_practice(tmp_path, patients=30).keep(ObjectName.PATIENT)
+    frame = practice.shaped[ObjectName.PATIENT]
+    frame["Insurance_Member_ID_2__c"] = range(30)
+    landed = practice.landed[ObjectName.PATIENT]
+    landed["Insurance_Member_ID_2__c"] = landed["source_id"].astype("int64") - 1
+    item = practice.mapping.object(ObjectName.INSURANCE)
+    rows = tuple(row.model_copy(update={"data_class": DataClass.INSURANCE}) for row in item.fields)
+    objects = tuple(
+        item.model_copy(update={"fields": rows}) if one is item else one
+        for one in practice.mapping.objects
+    )
+    practice.mapping = practice.mapping.model_copy(update={"objects": objects})
+    practice.types["Insurance_Member_ID_2__c"] = pa.int64()
+
+    totals = run(practice).totals.query("field == 'Insurance_Member_ID_2__c'")
+
+    shown = dict(zip(totals["measure"], totals["expected"], strict=True))
+    assert shown == {"filled": "30", "smallest": MASKED, "largest": MASKED}
+    assert totals["agrees"].all()

@@ -15,7 +15,7 @@ from migrator_kit.mapping.model import ObjectName
 
 @pytest.fixture(scope="module")
 def big(tmp_path_factory, new_practice):
-    practice = new_practice(tmp_path_factory.mktemp("big"), patients=400)
+    practice = new_practice(tmp_path_factory.mktemp("big"), patients=250)
     documents = practice.folder / "documents"
     for number, path in enumerate(practice.shaped[ObjectName.ATTACHMENT]["file_path"]):
         if number == 7:
@@ -42,7 +42,7 @@ def test_the_sample_has_the_size_asked_for(sample):
     assert sample.keys["why"].str.len().min() > 0
 
 
-@pytest.mark.parametrize("size", [50, 64, 100])
+@pytest.mark.parametrize("size", [50, 100])
 def test_every_size_between_fifty_and_a_hundred_can_be_had(big, size):
     assert len(choose_sample(big, big.mapping, size, 1).keys) == size
 
@@ -109,7 +109,7 @@ def test_values_that_no_record_has_are_named(sample):
 
 
 def test_a_rare_value_is_always_found(tmp_path: Path, new_practice):
-    practice = new_practice(tmp_path, patients=300)
+    practice = new_practice(tmp_path, patients=220)
     patients = practice.shaped[ObjectName.PATIENT]
     patients.loc[patients["source_id"] == "000217", "Patient_Status__c"] = "Archived"
     patients.loc[patients["source_id"] == "000218", "Date_of_Birth"] = date(1850, 1, 1)
@@ -175,13 +175,11 @@ def test_nothing_shaped_is_an_error_with_a_remedy(tmp_path: Path, new_practice):
         choose_sample(practice, practice.mapping, 80, 7)
 
 
-@pytest.mark.parametrize("seed", [0, 7, 2_147_483_647])
-def test_the_same_seed_gives_the_same_sample(big, seed):
-    once = choose_sample(big, big.mapping, 50, seed)
-    again = choose_sample(big, big.mapping, 50, seed)
+def test_the_same_seed_gives_the_same_sample(big, sample):
+    again = choose_sample(big, big.mapping, 80, 7, documents=big.folder / "documents")
 
-    pd.testing.assert_frame_equal(once.keys, again.keys)
-    pd.testing.assert_frame_equal(once.coverage, again.coverage)
+    pd.testing.assert_frame_equal(sample.keys, again.keys)
+    pd.testing.assert_frame_equal(sample.coverage, again.coverage)
 
 
 def test_another_seed_gives_another_sample(big, sample):

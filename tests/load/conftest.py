@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import create_engine, inspect, text
 
 from migrator_kit.engagement import TargetKind, slug
 from migrator_kit.load.job import LoadJob, Scope
@@ -279,6 +280,25 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     opened.close()
 
 
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """An empty PostgreSQL database for the ledger, where the machine offers one."""
+    url = os.environ.get("MIGRATOR_TEST_POSTGRES_URL")
+    if not url:
+        pytest.skip("MIGRATOR_TEST_POSTGRES_URL is not set")
+    _empty(url)
+    yield url
+    _empty(url)
+
+
+def _empty(url: str) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        for name in inspect(engine).get_table_names():
+            connection.execute(text(f'DROP TABLE "{name}"'))
+    engine.dispose()
+
+
 def owners_of(target: Target) -> Owners:
     """DR0 and DR1 are users of the org, DR2 is not and takes the default owner."""
     others = [u for u in target.users if u.active and u.id != target.api_user.id][:2]
@@ -313,15 +333,3 @@ def job_of(mapping: Mapping, practice: SmallPractice) -> OpenJob:
         return replace(job, **changes)
 
     return opened
-
-
-@dataclass
-class StaffSnapshot:
-    """A snapshot, as far as owners need it."""
-
-    staff: pd.DataFrame
-
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect()
-        connection.register("providers", self.staff)
-        return connection

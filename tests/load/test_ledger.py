@@ -20,24 +20,10 @@ from migrator_kit.load.states import Action, Call, Status
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'ledger.db'}"
-        return
-    postgres = os.environ.get("MIGRATOR_TEST_POSTGRES_URL")
-    if not postgres:
-        pytest.skip("MIGRATOR_TEST_POSTGRES_URL is not set")
-    _empty(postgres)
-    yield postgres
-    _empty(postgres)
-
-
-def _empty(postgres: str) -> None:
-    engine = create_engine(postgres.replace("postgresql://", "postgresql+psycopg://"))
-    with engine.begin() as connection:
-        for name in inspect(engine).get_table_names():
-            connection.execute(text(f'DROP TABLE "{name}"'))
-    engine.dispose()
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    return str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture

@@ -222,3 +222,17 @@ def test_the_plan_says_what_the_load_then_does(
     after = plan_job(job_of(target, ledger, planning=True))
     assert after.writes == 0
     assert after.table()["skip"].sum() == second.writes
+
+
+def test_the_ledger_may_be_in_postgresql(
+    emulator: Any, target: Target, postgres_url: str, practice: Any, mapping: Mapping, job_of: Any
+) -> None:
+    ledger = Ledger(postgres_url, "engagement")
+    load(job_of(target, ledger), "run-1")
+    before = writes_of(emulator)
+    assert load(job_of(target, ledger, provision=False), "run-2").written == 0
+    assert writes_of(emulator) == before
+    counts = object_counts(ledger, practice, mapping)
+    assert all(count["remainder"] == 0 for count in counts.values())
+    assert ledger.verify_audit().ok
+    ledger.close()

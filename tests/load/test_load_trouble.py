@@ -132,14 +132,23 @@ def test_files_that_cannot_move_are_listed_with_their_reason(
     assert "D000001" not in set(exclusion_list(ledger, practice)["source_id"])
 
 
-def test_a_file_the_org_finds_too_large_is_referenced_as_well(
+def test_files_that_the_org_refuses_are_referenced_as_well(
     emulator: Any, target: Target, ledger: Ledger, practice: Any, job_of: Any
 ) -> None:
     emulator.settings(attachment_bytes=3_000)
     (practice.documents / "IMG" / "000002.jpg").write_bytes(b"x" * 5_000)
+    practice.row(ObjectName.ATTACHMENT, "D000003")["File_Name"] = "viewer.exe"
+    practice.write()
     load(job_of(target, ledger), "run-1")
     assert outcome_of(ledger, ObjectName.ATTACHMENT, "D000002") == ("excluded", "file_oversize")
-    assert ledger.crosswalk(OVERSIZE_NOTES)["source_id"].tolist() == ["D000002"]
+    assert outcome_of(ledger, ObjectName.ATTACHMENT, "D000003") == (
+        "excluded", "file_refused_by_org",
+    )  # fmt: skip
+    assert ledger.crosswalk(OVERSIZE_NOTES)["source_id"].tolist() == ["D000002", "D000003"]
+    before = emulator.stats()
+    report = load(job_of(target, ledger, provision=False), "run-2")
+    assert emulator.stats()["writes"] == before["writes"]
+    assert report.table().set_index("object").loc["Attachment", "excluded"] == 2
 
 
 def test_a_file_that_changed_after_its_upload_waits_for_a_person(

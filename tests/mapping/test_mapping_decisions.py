@@ -213,3 +213,31 @@ def test_a_mapping_that_does_not_fit_the_model_names_every_line(engagement: Enga
     with pytest.raises(MappingError) as caught:
         load_mapping(engagement)
     assert len(caught.value.findings) == 2
+
+
+def test_a_file_edited_by_hand_comes_back_line_by_line(engagement: Engagement) -> None:
+    text = engagement.mapping_path.read_text(encoding="utf-8")
+    found = re.search(r"      - \{target: Website, .*\}", text)
+    assert found
+    mine = (
+        "      # asked Anna on Monday: the old address is gone\n"
+        "      - target: 'Website'  # with quotes of its own\n"
+        '        columns: "website"\n'
+        "        sources: practices.website\n"
+        "        transform: website\n"
+        f"        reasons: ['{'a long reason that nobody should wrap ' * 5}']"
+    )
+    engagement.mapping_path.write_text(text.replace(found[0], mine), encoding="utf-8")
+    before = engagement.mapping_path.read_text(encoding="utf-8").splitlines()
+    decide(engagement, by="Ana", rows=["Practice.Website", "documents.created_at"], when=WHEN)
+    after = engagement.mapping_path.read_text(encoding="utf-8").splitlines()
+    assert [line for line in before if line not in after] == []
+    added = [line for line in after if line not in before]
+    assert len(added) == 2
+    assert all("decision: {state: confirmed, by: Ana, when: '2026-01-02" in line for line in added)
+
+
+def test_a_group_of_columns_is_decided_by_any_of_its_names(engagement: Engagement) -> None:
+    decide(engagement, by="Ana", rows=["recall_rules.*"], when=WHEN)
+    confirmed = [entry for entry in load_mapping(engagement).not_moved if entry.decision]
+    assert [entry.sources for entry in confirmed] == [("reminder_rules.*", "recall_rules.*")]

@@ -43,7 +43,7 @@ def column(values: list[str | None]) -> pd.Series:
 
 
 @pytest.mark.parametrize("name", ONE)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(values=texts)
 def test_one_column_in_one_column_out(name: str, values: list[str | None]) -> None:
     options = read_options(name, OPTIONS.get(name, {}), LOCALE)
@@ -62,7 +62,7 @@ def test_one_column_in_one_column_out(name: str, values: list[str | None]) -> No
 
 
 @pytest.mark.parametrize("name", MANY)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(rows=st.lists(st.tuples(*[st.none() | st.text(max_size=30) | awkward] * 4), max_size=8))
 def test_several_columns_in_one_column_out(name: str, rows: list[tuple[str | None, ...]]) -> None:
     options = read_options(name, OPTIONS.get(name, {}), LOCALE)
@@ -73,7 +73,7 @@ def test_several_columns_in_one_column_out(name: str, rows: list[tuple[str | Non
     assert set(reasons.dropna()) <= {str(reason) for reason in RejectReason}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(values=texts)
 def test_cleaned_text_holds_no_control_character_and_no_carriage_return(
     values: list[str | None],
@@ -88,7 +88,7 @@ numbers = st.text(alphabet=string.digits + "+() -.x", min_size=4, max_size=22)
 
 
 @pytest.mark.parametrize("region", ["US", "GR", "GB", "DE", "IT", "CA", "AU"])
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_plain_phones_are_judged_as_the_library_does(region: str, data: st.DataObject) -> None:
     plan = numbering_plan(region)

@@ -32,6 +32,7 @@ _KINDS = (
 _PLAIN = (
     r"^\s*(?P<number>[+(]*\d[\d ().\-\x{a0}]*\d)(?:\s*(?:x|ext\.?)\s*(?P<extension>\d{1,7}))?\s*$"
 )
+_ONE_NUMBER = re.compile(r"\s*\+?[\d().\-]+(?:\s*x\s*\d+)?\s*")
 _MATCHER_LENIENCY = phonenumbers.Leniency.VALID
 
 
@@ -134,11 +135,12 @@ def _judge(value: str, region: str | None, accept: str) -> tuple[str | None, str
     """Return the number of one text and what is wrong with the text."""
     if is_placeholder(value):
         return None, str(RejectReason.NOT_GIVEN)
-    for text in (value, re.sub(r"^\s*00", "+", value)):
+    for text in dict.fromkeys((value, re.sub(r"^\s*00", "+", value))):
         number = _parsed(text, region)
         if number is not None and phonenumbers.is_valid_number(number):
             return _written(number)
-    others = _found_inside(value, region)
+    # What is one number and nothing else has no other number inside.
+    others = [] if _ONE_NUMBER.fullmatch(value) else _found_inside(value, region)
     if others:
         several = len({_written(number)[0] for number in others}) > 1
         reason = RejectReason.SEVERAL_VALUES if several else RejectReason.EXTRA_TEXT
