@@ -149,8 +149,10 @@ def test_wrong_usage_names_what_is_wrong(run: Run, arguments: list[str], named: 
         (["--faults", "none.json"], "none"),
     ],
 )
-def test_the_emulator_refuses_wrong_usage(run: Run, arguments: list[str], named: str) -> None:
-    answer = run("emulator", *arguments, "--db", "unused.db")
+def test_the_emulator_refuses_wrong_usage(
+    run: Run, tmp_path: Path, arguments: list[str], named: str
+) -> None:
+    answer = run("emulator", *arguments, "--db", str(tmp_path / "unused.db"))
     assert answer.code == 2
     assert named in answer.err
 

@@ -116,21 +116,28 @@ class Features:
 
     def pairs_sql(self, where: str = "") -> str:
         """Return the SELECT of (source_id, label) pairs of the rows that meet `where`."""
-        cases = [*self._presence(), *self._values(), *self._transform_cases(), *self._others()]
-        listed = ", ".join(cases)
+        cases = [f"[case when {test} then {literal(name)} end]" for name, test in self.tests()]
+        listed = ", ".join([*cases, *self.listings()])
         pairs = (
             f"select source_id, unnest(list_filter(flatten([{listed}]), "
             f"lambda one: one is not null)) as label from rows {where}"
         )
         return f"{pairs} union all select source_id, label from extras {where}"
 
-    def _presence(self) -> Iterator[str]:
+    def tests(self) -> list[tuple[str, str]]:
+        """Return the labels that a row has or has not, with the SQL condition of each."""
+        found = []
         for name in self.targets:
-            filled, empty = (label(k, name) for k in (FeatureKind.FILLED, FeatureKind.EMPTY))
-            yield (
-                f"[case when {quoted(name)} is not null then {literal(filled)} "
-                f"else {literal(empty)} end]"
-            )
+            found.append((label(FeatureKind.FILLED, name), f"{quoted(name)} is not null"))
+            found.append((label(FeatureKind.EMPTY, name), f"{quoted(name)} is null"))
+        for step, targets in self._transforms():
+            filled = " or ".join(f"{quoted(name)} is not null" for name in targets)
+            found.append((label(FeatureKind.TRANSFORM, step), filled))
+        return found
+
+    def listings(self) -> list[str]:
+        """Return SQL expressions that give a row's labels by value, each as a list."""
+        return [*self._values(), *self._others()]
 
     def _values(self) -> Iterator[str]:
         for row in self.item.fields:
@@ -153,11 +160,6 @@ class Features:
                     used.setdefault(step.name, []).append(row.target)
         yield from used.items()
 
-    def _transform_cases(self) -> Iterator[str]:
-        for step, targets in self._transforms():
-            condition = " or ".join(f"{quoted(name)} is not null" for name in targets)
-            yield f"[case when {condition} then {literal(label(FeatureKind.TRANSFORM, step))} end]"
-
     def _others(self) -> Iterator[str]:
         if "Owner" in self.columns:
             yield f"[{literal(label(FeatureKind.OWNER, 'Owner'))} || coalesce(\"Owner\", 'nobody')]"
@@ -168,27 +170,42 @@ class Features:
 
     def extremes(self) -> list[pd.DataFrame]:
         """Return the rows with the earliest, latest, smallest, largest, longest values."""
+        ends = [end for name in self.targets for end in _ends(name, self.columns[name])]
+        if not ends:
+            return []
+        # One pass finds how far each extreme reaches; only rows within reach are then ordered.
+        reaches = ", ".join(
+            f"{'min' if first else 'max'}({measure}, {EXTREME_ROWS})"
+            for _, _, measure, first in ends
+        )
+        found = self.connection.execute(f"select {reaches} from rows").fetchone() or ()
         frames = []
-        for name in self.targets:
-            kind, column = self.columns[name], quoted(name)
-            ends: dict[str, str] = {}
-            if pa.types.is_temporal(kind):
-                ends = {"earliest": column, "latest": f"{column} desc"}
-            elif pa.types.is_floating(kind):
-                ends = {"smallest": column, "largest": f"{column} desc"}
-            elif pa.types.is_string(kind) and self._longest(column) >= LONG_TEXT:
-                ends = {"longest": f"length({column}) desc"}
-            for word, order in ends.items():
-                found = self.connection.execute(
-                    f"select source_id from rows where {column} is not null "
-                    f"order by {order}, {self.tie} limit {EXTREME_ROWS}"
-                ).df()
-                frames.append(found.assign(label=label(FeatureKind.EXTREME, name, word)))
+        for (name, word, measure, first), values in zip(ends, found, strict=True):
+            if not values or (word == "longest" and values[0] < LONG_TEXT):
+                continue
+            compared, order = ("<=", "") if first else (">=", " desc")
+            rows = self.connection.execute(
+                f"select source_id from rows where {measure} {compared} $reach "
+                f"order by {measure}{order}, {self.tie} limit {EXTREME_ROWS}",
+                {"reach": values[-1]},
+            ).df()
+            frames.append(rows.assign(label=label(FeatureKind.EXTREME, name, word)))
         return frames
 
-    def _longest(self, column: str) -> int:
-        row = self.connection.execute(f"select max(length({column})) from rows").fetchone()
-        return int(row[0] or 0) if row else 0
+
+def _ends(name: str, kind: pa.DataType) -> list[tuple[str, str, str, bool]]:
+    """Return a column's extremes: its name, the word, what is measured, and whether least wins."""
+    column = quoted(name)
+    if pa.types.is_timestamp(kind):
+        # Counted as numbers: Python has no use for the instants themselves.
+        column = f"epoch_us({column})"
+    if pa.types.is_temporal(kind):
+        return [(name, "earliest", column, True), (name, "latest", column, False)]
+    if pa.types.is_floating(kind):
+        return [(name, "smallest", column, True), (name, "largest", column, False)]
+    if pa.types.is_string(kind):
+        return [(name, "longest", f"length({column})", False)]
+    return []
 
 
 def slots_frame(

@@ -31,6 +31,8 @@ from migrator_kit.mapping.model import Mapping, ObjectName
 
 CANDIDATES = 25
 """How many records of each feature take part in the choice: enough to find overlaps."""
+BASE_ROWS = 300
+"""How many records of each object take part whatever they have."""
 CHILDREN_EACH = 3
 """How many children of one object a patient can bring."""
 
@@ -72,12 +74,45 @@ class Pool:
             "semi join rows using (source_id)"
         )
         self.counts.update({feature_of(name, label): 0 for label in found.possible()})
-        rows = own.execute(
-            f"select label, count(*), min_by(source_id, {found.tie}, {CANDIDATES}) "
-            f"from ({found.pairs_sql()}) group by label"
-        ).fetchall()
-        self.counts.update({feature_of(name, label): count for label, count, _ in rows})
-        self._take({(name.value, str(one)) for _, _, ids in rows for one in ids})
+        for listing in found.listings():
+            self._count_labels(name, f"select source_id, unnest({listing}) as label from rows")
+        self._count_labels(name, "select source_id, label from extras")
+        self._count_tests(name)
+
+    def _count_labels(self, name: ObjectName, pairs: str) -> None:
+        """Count labels that stand in rows, and take some records of each."""
+        rows = self.cursors[name].execute(
+            f"select label, count(*), min_by(source_id, {self.features[name].tie}, {CANDIDATES}) "
+            f"from ({pairs}) where label is not null group by label"
+        )
+        for label, count, ids in rows.fetchall():
+            self.counts[feature_of(name, label)] += count
+            self._take({(name.value, str(one)) for one in ids})
+
+    def _count_tests(self, name: ObjectName) -> None:
+        """Count labels that a row has or has not, and take some records of each.
+
+        Most of them stand in nearly every row: a few hundred rows have those, and only what these
+        do not show is looked for.
+        """
+        own, found = self.cursors[name], self.features[name]
+        tests = found.tests()
+        counted = ", ".join(f"count(*) filter ({test})" for _, test in tests)
+        counts = own.execute(f"select {counted or 'null'} from rows").fetchone() or ()
+        named = [(label, test, n) for (label, test), n in zip(tests, counts, strict=False)]
+        self.counts.update({feature_of(name, label): n for label, _, n in named})
+        some = own.execute(f"select source_id from rows order by {found.tie} limit {BASE_ROWS}")
+        base = {(name.value, str(one)) for (one,) in some.fetchall()}
+        self._take(base)
+        self.read_pairs(base)
+        seen = {label for key in base for label in self.labels[key]}
+        rare = [test for label, test, n in named if n and feature_of(name, label) not in seen]
+        if rare:
+            wanted = ", ".join(
+                f"min_by(source_id, {found.tie}, {CANDIDATES}) filter ({test})" for test in rare
+            )
+            for ids in own.execute(f"select {wanted} from rows").fetchone() or ():
+                self._take({(name.value, str(one)) for one in ids})
 
     def close_over_parents(self) -> None:
         """Take the parents of the pool's records, and theirs, and read everybody's features."""

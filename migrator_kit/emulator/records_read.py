@@ -193,9 +193,7 @@ def _related(call: Call, child: str, key: str) -> Reply:
     find.ensure_index(call.crm.store, child, key)
     where = [f"{find.expression(key)} COLLATE NOCASE = ?"]
     wanted = fields_of(call.params.get("fields"))
-    return page_of(
-        call, call.crm.module(child), where, [str(number)], wanted, without=RELATED_INFO
-    )
+    return page_of(call, call.crm.module(child), where, [str(number)], wanted, without=RELATED_INFO)
 
 
 def _listing(call: Call, where: list[str], values: list[Any]) -> Listing:

@@ -159,7 +159,7 @@ def _item(call: Call, module: Module, outcome: Outcome, operation: str) -> Json:
         return (outcome.error or RecordError("INTERNAL_ERROR", "Internal Server Error")).item()
     data, users = outcome.data, call.crm.users
     tz = call.user.tz
-    details = {
+    details: dict[str, Any] = {
         "Modified_Time": local(data["Modified_Time"], tz),
         "Modified_By": users[int(data["Modified_By"])].reference,
         "Created_Time": local(data["Created_Time"], tz),

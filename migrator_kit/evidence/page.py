@@ -45,9 +45,8 @@ def render_page(head: PageHead, body: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>{title} · {client}</title>
-<style>
-{PAGE_CSS}</style>
 <style>{CSS}</style>
+<style>{PAGE_CSS}</style>
 </head>
 <body>
 <div class="page">

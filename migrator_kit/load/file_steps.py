@@ -18,6 +18,7 @@ from migrator_kit.load.file_sending import FileSending, SourceFile
 from migrator_kit.load.job import LoadJob, Parent
 from migrator_kit.load.order import LoadStep
 from migrator_kit.load.payload import digest
+from migrator_kit.load.plain_columns import plain_rows
 from migrator_kit.load.readback import landed_files
 from migrator_kit.load.source_files import Documents, FoundFile
 from migrator_kit.load.states import Action, Call, Reason, Status
@@ -183,13 +184,9 @@ def _without_standing(
 def _landed(job: LoadJob, step: LoadStep) -> dict[str, _Landed]:
     crosswalk = job.ledger.crosswalk(step.object)[["source_id", "zoho_id"]]
     marks = job.ledger.marks(step.object)
-    frame = crosswalk.merge(marks, on="source_id", how="left").astype(object)
-    frame = frame.where(frame.notna(), None)
+    frame = crosswalk.merge(marks, on="source_id", how="left")
     names = ["source_id", "zoho_id", "parent_id", "content_digest", "size", "modified_ns"]
-    return {
-        source_id: _Landed(*facts)
-        for source_id, *facts in frame[names].itertuples(index=False, name=None)
-    }
+    return {source_id: _Landed(*facts) for source_id, *facts in plain_rows(frame, names)}
 
 
 def _names(part: pa.Table) -> pa.ChunkedArray:

@@ -7,7 +7,6 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -177,20 +176,16 @@ class LoadJob:
 
         Zoho's unique fields are not case sensitive: an upsert would lay one over the other.
         """
-        paths = [str(path) for path in self.shaped.parts(step.object)]
-        if layout.key is None or not paths:
+        if layout.key is None:
             return []
-        name = '"' + layout.key.logical.replace('"', '""') + '"'
-        query = f"""
-            WITH keyed AS (
-                SELECT source_id, lower(trim({name})) AS folded FROM read_parquet(?)
-                WHERE {name} IS NOT NULL
-            )
-            SELECT source_id FROM keyed WHERE folded IN
-                (SELECT folded FROM keyed GROUP BY folded HAVING count(*) > 1)
-        """
-        with duckdb.connect() as connection:
-            return [str(row[0]) for row in connection.execute(query, [paths]).fetchall()]
+        columns = ["source_id", layout.key.logical]
+        paths = self.shaped.parts(step.object)
+        frames = [pq.read_table(path, columns=columns).to_pandas() for path in paths]
+        if not frames:
+            return []
+        keyed = pd.concat(frames, ignore_index=True).dropna()
+        folded = keyed[layout.key.logical].str.strip().str.lower()
+        return [str(key) for key in keyed.loc[folded.duplicated(keep=False), "source_id"]]
 
 
 def scope_of(keys: pd.DataFrame) -> Scope:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from sqlalchemy import (
     Connection,
     Engine,
@@ -165,14 +166,18 @@ class Ledger:
     def _frame(self, query: Select[Any]) -> pd.DataFrame:
         with ledger_errors(), self._engine.connect() as connection:
             result = connection.execute(query)
-            rows = [tuple(row) for row in result]
-            frame = pd.DataFrame(rows, columns=list(result.keys()), dtype=object)
-        # By way of objects: a float would lose the last digits of large numbers.
-        kinds = {
-            column.name: "str" if isinstance(column.type, Text) else "Int64"
+            names, rows = list(result.keys()), [tuple(row) for row in result]
+        # By way of Arrow: as floats, large numbers beside missing ones would lose digits.
+        lists = zip(*rows, strict=True) if rows else [()] * len(names)
+        kinds = [
+            pa.string() if isinstance(column.type, Text) else pa.int64()
             for column in query.selected_columns
-        }
-        return frame.astype(kinds)
+        ]
+        table = pa.table(
+            [pa.array(values, kind) for values, kind in zip(lists, kinds, strict=True)], names
+        )
+        frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+        return frame
 
     def _claim(self, owner: str) -> None:
         """Note whose ledger this is. Raises LedgerError where it is another engagement's."""

@@ -11,6 +11,7 @@ from migrator_kit.load.job import LoadJob, Parent
 from migrator_kit.load.note_sending import NoteSending
 from migrator_kit.load.order import LoadStep
 from migrator_kit.load.payload import Row
+from migrator_kit.load.plain_columns import plain_rows
 from migrator_kit.load.readback import marker_key, notes_of
 from migrator_kit.load.states import Action, Call
 from migrator_kit.load.survey import NOTE_PARENT, Surveyed, survey_notes
@@ -84,11 +85,11 @@ class StandingNotes:
 
 def _planned(chunk: Surveyed, step: LoadStep) -> Iterator[tuple[Intended, Row]]:
     """Yield the notes of a chunk that are to be created or updated."""
-    decisions = chunk.decisions.astype(object).where(chunk.decisions.notna(), None)
     columns = ("source_id", "action", "digest", "zoho_id", "before_digest")
-    for source_id, action, made, zoho_id, before, row, parent in zip(
-        *(decisions[name].tolist() for name in columns), chunk.rows, chunk.parents, strict=True
+    for decision, row, parent in zip(
+        plain_rows(chunk.decisions, columns), chunk.rows, chunk.parents, strict=True
     ):
+        source_id, action, made, zoho_id, before = decision
         if action not in (Action.CREATE, Action.UPDATE):
             continue
         if marker_key(row.get(CONTENT)) != ("source", source_id) or parent is None:

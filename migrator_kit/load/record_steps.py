@@ -10,6 +10,7 @@ from migrator_kit.load.batches import Intended, Outcome
 from migrator_kit.load.job import LoadJob
 from migrator_kit.load.order import LoadStep
 from migrator_kit.load.payload import Row, build, digest
+from migrator_kit.load.plain_columns import plain_rows
 from migrator_kit.load.record_sending import RecordSending
 from migrator_kit.load.states import Action, Call, Reason, Status
 from migrator_kit.load.survey import survey_records
@@ -104,9 +105,7 @@ def _links(job: LoadJob, step: LoadStep, unsent: Unsent) -> Iterator[tuple[Inten
 
 def _intended(decisions: pd.DataFrame) -> Iterator[Intended]:
     columns = ("source_id", "action", "digest", "key", "zoho_id", "before_digest")
-    lists = [decisions[name].astype(object).where(decisions[name].notna(), None).tolist()
-             for name in columns]  # fmt: skip
-    for source_id, action, made, key, zoho_id, before in zip(*lists, strict=True):
+    for source_id, action, made, key, zoho_id, before in plain_rows(decisions, columns):
         yield Intended(
             source_id, Action(action), made, key=key, zoho_id=zoho_id, before_digest=before
         )

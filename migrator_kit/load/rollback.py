@@ -24,6 +24,7 @@ from migrator_kit.load.ledger_runs import recover, running
 from migrator_kit.load.note_steps import NOTES
 from migrator_kit.load.opening import open_job
 from migrator_kit.load.order import load_order
+from migrator_kit.load.plain_columns import plain_rows
 from migrator_kit.load.pump import Pump
 from migrator_kit.load.readback import OVERSIZE_NOTES
 from migrator_kit.load.states import Action, Call, Reason
@@ -142,16 +143,13 @@ class _Undoing:
 
     def _sendings(self, name: str, module: str, rows: pd.DataFrame) -> Iterator[DeleteSending]:
         size = GROUP if module == ATTACHMENTS else limits.IDS_PER_DELETE
-        plain = rows.astype(object).where(rows.notna(), None)
         columns = ("source_id", "payload_digest", "zoho_id", "parent_module", "parent_id")
         intended = [
             Intended(
                 source_id, Action.DELETE, made or "", zoho_id=zoho_id, parent_module=parent_module,
                 parent_id=parent_id,
             )
-            for source_id, made, zoho_id, parent_module, parent_id in zip(
-                *(plain[column].tolist() for column in columns), strict=True
-            )
+            for source_id, made, zoho_id, parent_module, parent_id in plain_rows(rows, columns)
         ]  # fmt: skip
         for start in range(0, len(intended), size):
             part = tuple(intended[start : start + size])

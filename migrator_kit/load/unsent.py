@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
 from migrator_kit.load.decide import REFUSED_BEFORE
 from migrator_kit.load.ledger import Ledger
+from migrator_kit.load.plain_columns import plain_rows
 from migrator_kit.load.states import Action, Call, Reason, Status
 from migrator_kit.load.survey import Surveyed
 from migrator_kit.load.tally import Tally
@@ -39,11 +40,11 @@ class Unsent:
     ) -> Unsent:  # fmt: skip
         """Read the open outcomes of an object from the ledger."""
         against = ledger.latest_outcomes(object_name, (Status.FAILED, Status.HELD, Status.EXCLUDED))
-        rows = against[["source_id", "status", "reason", "field"]].astype(object)
-        rows = rows.where(rows.notna(), None)
         before = {
             source_id: (status, reason, field)
-            for source_id, status, reason, field in rows.itertuples(index=False)
+            for source_id, status, reason, field in plain_rows(
+                against, ("source_id", "status", "reason", "field")
+            )
         }
         return cls(object_name, writer, tally, before, deferred)
 
@@ -52,9 +53,7 @@ class Unsent:
         decisions = chunk.decisions
         fresh: list[Outcome] = []
         columns = ("source_id", "action", "reason", "field", "zoho_id")
-        for source_id, action, reason, field, zoho_id in zip(
-            *(decisions[name].tolist() for name in columns), strict=True
-        ):
+        for source_id, action, reason, field, zoho_id in plain_rows(decisions, columns):
             if action == Action.SKIP:
                 self.tally.unchanged(1)
                 stood = self.before.get(source_id)

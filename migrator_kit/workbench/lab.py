@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -61,4 +62,18 @@ def open_lab(engagement: Engagement, *, port: int | None = None, browser: bool =
         "JUPYTER_CONFIG_PATH": os.pathsep.join(search),
     }
     command = [sys.executable, "-m", "jupyterlab", *arguments]
-    return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603
+    return _wait_for(subprocess.Popen(command, env=environment))  # noqa: S603
+
+
+def _wait_for(server: subprocess.Popen[bytes]) -> int:
+    """Return the server's exit code. Ctrl-C is the server's to answer, and so is a request to end:
+    it shuts its kernels down, which then stop what they started."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: server.terminate()),
+    }
+    try:
+        return server.wait()
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)

@@ -15,8 +15,10 @@ from migrator_kit.errors import GateClosed, MigratorError
 from migrator_kit.load.accounts import failures, object_counts
 from migrator_kit.load.plan import plan_load
 from migrator_kit.load.provision import field_names
+from migrator_kit.mapping.checks import check_mapping
 from migrator_kit.mapping.decisions import require_confirmed
 from migrator_kit.mapping.model import ObjectName
+from migrator_kit.source.snapshot import latest_snapshot
 from migrator_kit.workbench.audit import inventory_of
 from migrator_kit.workbench.sample_diff import require_sample, shape
 from migrator_kit.workbench.session import Session
@@ -81,6 +83,7 @@ def plan_report(engagement: Engagement) -> dict[str, Any]:
 
     Raises GateClosed where the mapping is not decided.
     """
+    latest_snapshot(engagement)
     shape(open_session(engagement))
     return plan_load(engagement).to_json()
 
@@ -122,7 +125,7 @@ def audit_text(report: dict[str, Any]) -> str:
 def _gates(session: Session) -> dict[str, Any]:
     return {
         "snapshot": lambda: session.snapshot,
-        "mapping": lambda: require_confirmed(session.mapping, session.snapshot),
+        "mapping": lambda: _mapping_gate(session),
         "shaped": lambda: session.shaped,
         "sample": lambda: require_sample(session),
         "reconcile": lambda: _reconcile_gate(session.engagement),
@@ -135,6 +138,11 @@ def _gate(check: Any) -> dict[str, Any]:
     except MigratorError as error:
         return {"open": False, "why": str(error)}
     return {"open": True, "why": ""}
+
+
+def _mapping_gate(session: Session) -> None:
+    check_mapping(session.mapping, session.engagement.mapping_path, session.snapshot)
+    require_confirmed(session.mapping, session.snapshot)
 
 
 def _reconcile_gate(engagement: Engagement) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator_kit.evidence.fitting import column_shares
@@ -49,6 +49,7 @@ def test_in_a_crowded_table_short_columns_keep_their_room():
     assert sum(shares) == pytest.approx(1)
 
 
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.text(max_size=60), min_size=1, max_size=4),
     st.integers(1, 14),

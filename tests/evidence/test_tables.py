@@ -7,7 +7,7 @@ from datetime import date
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator_kit.compare.verdicts import Observation
@@ -124,6 +124,7 @@ def test_facts_read_as_words():
     assert "a, b" in text
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=5))
 def test_no_value_can_break_out_of_its_cell(values):
     table = Table(pd.DataFrame({"a": pd.Series(values, dtype="str"), "b": 1}))

@@ -104,7 +104,12 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+QUICK = ("answer lost after the write", "tokens revoked")
+
+
+@pytest.mark.parametrize(
+    "fault", [f if f in QUICK else pytest.param(f, marks=pytest.mark.slow) for f in FAULTS]
+)
 def test_trouble_on_the_line_doubles_and_loses_nothing(
     fault: str, emulator: Any, target: Target, ledger: Ledger, mapping: Mapping, practice: Any,
     job_of: Any, open_org: Any, undisturbed: Any,
@@ -187,6 +192,7 @@ def run_killed(job_of: Any, open_org: Any, url: str, ledger_url: str, dies: Dies
     return process.exitcode
 
 
+@pytest.mark.slow
 def test_killed_between_any_two_writes_of_the_ledger(
     emulator: Any, target: Target, ledger: Ledger, mapping: Mapping, practice: Any, job_of: Any,
     open_org: Any, undisturbed: Any, tmp_path: Path,

@@ -123,6 +123,7 @@ def test_one_module_alone_is_undone(
     assert emulator.stats()["records"]["Contacts"] == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_trouble_on_the_line_undoes_all_the_same(
     when: str, emulator: Any, target: Target, ledger: Ledger, job_of: Any

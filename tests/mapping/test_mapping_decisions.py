@@ -153,12 +153,14 @@ def test_an_undecided_picklist_value_keeps_the_gate_closed(
     assert values["records"].iloc[0] > 0
 
 
-def test_values_of_patients_are_masked_in_the_value_maps(
+def test_value_maps_show_codes_that_the_mapping_names_and_mask_what_else_patients_have(
     engagement: Engagement, snapshot: Snapshot
 ) -> None:
     counts = value_counts(load_mapping(engagement), snapshot)
-    sex = counts[counts["field"] == "Sex__c"]["value"]
-    assert set(sex) <= {"A", "Aa", "a", "9", "?"}
+    sex = counts[counts["field"] == "Sex__c"].set_index("value")["becomes"]
+    assert sex["M"] == "Male"
+    others = set(sex.index) - {"M", "F", "U"}
+    assert others <= {"A", "Aa", "a", "9", "?"}
     stage = counts[counts["field"] == "Stage"]["value"]
     assert "completed" in set(stage)
 
