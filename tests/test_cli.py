@@ -401,10 +401,6 @@ def test_audit_as_text_is_for_people(run: Run, prepared: Path) -> None:
     assert re.search(r"(?m)^patients +20 +29 +3$", answer.out)
 
 
-def test_there_is_no_plan_before_the_mapping_is_decided(run: Run, prepared: Path) -> None:
-    refused(run("plan", prepared, "--json"), "migrator confirm", "Patient", code=3)
-
-
 def test_a_sample_practice_is_the_same_for_a_seed(run: Run, practice: Path, tmp_path: Path) -> None:
     answer = run("sample", tmp_path / "twin", "--patients", "20", "--seed", "5")
     assert answer.code == 0
