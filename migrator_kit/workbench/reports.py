@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from migrator_kit.load.provision import field_names
 from migrator_kit.mapping.checks import check_mapping
 from migrator_kit.mapping.decisions import require_confirmed
 from migrator_kit.mapping.model import ObjectName
+from migrator_kit.progress import SILENT, bars
 from migrator_kit.source.snapshot import latest_snapshot
 from migrator_kit.workbench.audit import inventory_of
 from migrator_kit.workbench.sample_diff import require_sample, shape
@@ -27,8 +29,9 @@ _COLUMNS = ("source", "created", "updated", "matched", "excluded", "merged", "fa
 
 
 def open_session(engagement: Engagement) -> Session:
-    """Return a session outside of notebooks."""
-    return Session(engagement, engagement.new_run_id(), "command line")
+    """Return a session outside of notebooks. Standard output is left to the command's answer."""
+    progress = bars if sys.stderr.isatty() else SILENT
+    return Session(engagement, engagement.new_run_id(), "command line", progress=progress)
 
 
 def status_report(engagement: Engagement) -> dict[str, Any]:

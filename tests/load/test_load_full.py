@@ -44,14 +44,21 @@ def id_of(reference: dict[str, Any] | None) -> str | None:
 def test_the_whole_practice_arrives_linked(
     emulator: Any, target: Target, ledger: Ledger, mapping: Mapping, practice: Any, job_of: Any
 ) -> None:
-    report = load(job_of(target, ledger), "run-1")
+    job = job_of(target, ledger)
+    report = load(job, "run-1")
 
     accounts, patients, plans = (
         ids_by_source(ledger, name)
         for name in (ObjectName.PRACTICE, ObjectName.PATIENT, ObjectName.PLAN)
     )
     contacts = records(
-        target, "Contacts", "Account_Name", "Date_of_Birth", "Source_System_ID", "Insurance_Carrier"
+        target,
+        "Contacts",
+        "Account_Name",
+        "Owner",
+        "Date_of_Birth",
+        "Source_System_ID",
+        "Insurance_Carrier",
     )
     for row in practice.data[ObjectName.PATIENT]:
         contact = contacts[patients[row["source_id"]]]
@@ -59,6 +66,7 @@ def test_the_whole_practice_arrives_linked(
         assert id_of(contact["Account_Name"]) == accounts[row["Account_Name"]]
         assert contact["Date_of_Birth"] == row["Date_of_Birth"].isoformat()
         assert contact["Insurance_Carrier"] == "Mutual"
+        assert id_of(contact["Owner"]) == job.owners.user_ids[row["Owner"]]
     deals = records(
         target, "Deals", "Contact_Name", "Stage", "Treatment_Stage", "Amount", "Pipeline"
     )
@@ -122,19 +130,7 @@ def test_every_object_is_accounted_for(
     assert failures(ledger, mapping).empty
 
 
-def test_owners_follow_the_staff_and_the_default(
-    target: Target, ledger: Ledger, practice: Any, job_of: Any
-) -> None:
-    job = job_of(target, ledger)
-    load(job, "run-1")
-    contacts = records(target, "Contacts", "Owner")
-    patients = ids_by_source(ledger, ObjectName.PATIENT)
-    for row in practice.data[ObjectName.PATIENT]:
-        wanted = job.owners.user_ids[row["Owner"]]
-        assert id_of(contacts[patients[row["source_id"]]]["Owner"]) == wanted
-
-
-def test_a_second_run_writes_nothing(
+def test_a_second_run_writes_nothing_and_a_third_only_what_changed(
     emulator: Any, target: Target, ledger: Ledger, practice: Any, job_of: Any
 ) -> None:
     load(job_of(target, ledger), "run-1")
@@ -149,17 +145,12 @@ def test_a_second_run_writes_nothing(
     )  # fmt: skip
     assert (ledger.verify_audit().rows, len(ledger.latest_outcomes())) == (rows, outcomes)
 
-
-def test_only_what_changed_is_sent(
-    emulator: Any, target: Target, ledger: Ledger, practice: Any, job_of: Any
-) -> None:
-    load(job_of(target, ledger), "run-1")
     practice.row(ObjectName.PATIENT, "000003").update(First_Name=None, Email="new@mail.example")
     note = practice.row(ObjectName.NOTE, "N000002a")
     note["Note_Content"] += "\nan afterthought"
     practice.write()
     before = writes_of(emulator)
-    report = load(job_of(target, ledger, provision=False), "run-2")
+    report = load(job_of(target, ledger, provision=False), "run-3")
     assert report.written == 2
     assert sum(writes_of(emulator).values()) - sum(before.values()) == 2
     patients = ids_by_source(ledger, ObjectName.PATIENT)

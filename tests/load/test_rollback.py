@@ -99,7 +99,7 @@ def test_later_work_is_held_with_all_that_it_hangs_on(
     assert client.records.count("Contacts") == 2, "nothing holds the first patient any more"
 
 
-def test_what_stood_before_the_migration_is_never_deleted(
+def test_what_stood_before_stays_and_one_module_goes_alone(
     emulator: Any, target: Target, ledger: Ledger, job_of: Any
 ) -> None:
     job = job_of(target, ledger)
@@ -107,20 +107,12 @@ def test_what_stood_before_the_migration_is_never_deleted(
         "Accounts", [{"Account_Name": "Practice 1", "Source_System_ID": "P01"}]
     )
     load(job, "run-1")
-    report = rollback(job, "run-2")
-    assert reasons(report) == {"P01": "stood_before"}
-    assert emulator.stats()["records"]["Accounts"] == 1
-
-
-def test_one_module_alone_is_undone(
-    emulator: Any, target: Target, ledger: Ledger, job_of: Any
-) -> None:
-    job = job_of(target, ledger)
-    load(job, "run-1")
     assert rollback(job, "run-2", module="Tasks").deleted == {"Appointment": 4}
     held = reasons(rollback(job, "run-3", module="Contacts"))
     assert set(held.values()) == {"linked_since"}
     assert emulator.stats()["records"]["Contacts"] == 4
+    assert reasons(rollback(job, "run-4")) == {"P01": "stood_before"}
+    assert emulator.stats()["records"]["Accounts"] == 1
 
 
 @pytest.mark.slow
