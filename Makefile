@@ -26,7 +26,7 @@ demo: $(STAMP) ## Move a generated practice into a local Zoho CRM, with proof, i
 	@$(BIN)/migrator demo --out demo --replace --patients $(PATIENTS) $(ARGS)
 
 test: $(STAMP) ## Run the tests
-	@$(BIN)/python -m pytest -m "not benchmark" -n auto $(ARGS)
+	@$(BIN)/python -m pytest -m "not benchmark" -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP) ## Check style, types, and that notebooks carry no outputs
 	@$(BIN)/ruff check .

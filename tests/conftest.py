@@ -1,4 +1,4 @@
-"""Fixtures for every room: the local Zoho CRM as a process of its own, and one finished demo."""
+"""Fixtures for every room: the local Zoho CRM as a process of its own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: then no core waits for it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 class RunningEmulator:
@@ -129,42 +133,3 @@ def emulator_module(
     running = start_emulator(tmp_path_factory.mktemp("emulator") / "emulator.db")
     yield running
     running.stop()
-
-
-DEMO_PATIENTS = 60
-DEMO_SEED = 1
-
-
-@dataclass(frozen=True)
-class FinishedDemo:
-    """What `migrator demo` left behind. Tests may look at it and run it again, not undo it."""
-
-    folder: Path
-    output: str
-    said: str
-
-
-@pytest.fixture(scope="session")
-def demo_underway(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
-    """The demo as a process of its own, begun early: it runs while other tests do."""
-    folder = tmp_path_factory.mktemp("demo") / "engagement"
-    command = [sys.executable, "-m", "migrator_kit.cli", "demo", "--out", str(folder)]
-    command += ["--patients", str(DEMO_PATIENTS), "--seed", str(DEMO_SEED)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder.parent
-    )
-    yield folder, process
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-
-
-@pytest.fixture(scope="session")
-def demo(demo_underway: tuple[Path, subprocess.Popen[str]]) -> FinishedDemo:
-    """The finished demo. Tests of it carry a longer time limit: the first one waits for it."""
-    folder, process = demo_underway
-    output, said = process.communicate(timeout=800)
-    assert process.returncode == 0, said
-    return FinishedDemo(folder, output, said)
