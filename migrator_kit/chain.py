@@ -43,6 +43,10 @@ NOTEBOOKS: dict[Step, str] = {
 }
 
 
+# A kernel is interrupted before it is shut down, and would tell the terminal of it as an error.
+QUIET_KERNEL = ["--IPKernelApp.log_level=CRITICAL"]
+
+
 @dataclass(frozen=True, slots=True)
 class StepRecord:
     """What is known of a step's last run. Paths are relative to the engagement folder."""
@@ -191,6 +195,7 @@ def _execute(engagement: Engagement, step: Step, executed: Path, run_id: str) ->
             store_widget_state=False,
             coalesce_streams=True,
             config=Config({"KernelManager": {"transport_encryption": "required"}}),
+            extra_arguments=QUIET_KERNEL,
         )
     except PapermillExecutionError as error:
         raise _as_own_error(step, executed, error) from None

@@ -178,7 +178,7 @@ class Features:
             f"{'min' if first else 'max'}({measure}, {EXTREME_ROWS})"
             for _, _, measure, first in ends
         )
-        found = self.connection.execute(f"select {reaches} from rows").fetchone() or ()
+        (found,) = self.connection.execute(f"select {reaches} from rows").fetchall()
         frames = []
         for (name, word, measure, first), values in zip(ends, found, strict=True):
             if not values or (word == "longest" and values[0] < LONG_TEXT):

@@ -98,7 +98,7 @@ class Pool:
         own, found = self.cursors[name], self.features[name]
         tests = found.tests()
         counted = ", ".join(f"count(*) filter ({test})" for _, test in tests)
-        counts = own.execute(f"select {counted or 'null'} from rows").fetchone() or ()
+        (counts,) = own.execute(f"select {counted or 'null'} from rows").fetchall()
         named = [(label, test, n) for (label, test), n in zip(tests, counts, strict=False)]
         self.counts.update({feature_of(name, label): n for label, _, n in named})
         some = own.execute(f"select source_id from rows order by {found.tie} limit {BASE_ROWS}")
@@ -111,7 +111,8 @@ class Pool:
             wanted = ", ".join(
                 f"min_by(source_id, {found.tie}, {CANDIDATES}) filter ({test})" for test in rare
             )
-            for ids in own.execute(f"select {wanted} from rows").fetchone() or ():
+            (listed,) = own.execute(f"select {wanted} from rows").fetchall()
+            for ids in listed:
                 self._take({(name.value, str(one)) for one in ids})
 
     def close_over_parents(self) -> None:

@@ -169,8 +169,8 @@ class _Counts:
         return self.sides.item.object.value
 
     def _row(self, sql: str) -> Cells:
-        row = self.sides.connection.execute(sql).fetchone()
-        return tuple(row) if row else ()
+        (row,) = self.sides.connection.execute(sql).fetchall()
+        return tuple(row)
 
     def _totals(self, rules: list[FieldRule]) -> Iterator[Cells]:
         """Yield filled values, sums and extremes of every number and time, in one pass a side."""

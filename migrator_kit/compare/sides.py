@@ -85,8 +85,8 @@ class Sides:
 
     def rows(self, view: str) -> int:
         """Return how many rows a view has."""
-        row = self.connection.execute(f"select count(*) from {view}").fetchone()
-        return int(row[0]) if row else 0
+        ((number,),) = self.connection.execute(f"select count(*) from {view}").fetchall()
+        return int(number)
 
     def prepare(self) -> None:
         """Make the three views."""

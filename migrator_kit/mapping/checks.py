@@ -42,15 +42,30 @@ def check_mapping(
     bound to its tables and missing tables and columns are named. With the org's own metadata,
     targets are looked up there, otherwise among the standard fields.
     """
-    problems = [
+    problems = [*_alone(mapping), *_targets(mapping, metadata)]
+    if snapshot is not None:
+        problems += against_snapshot(mapping, snapshot)
+    _refuse(problems, path)
+
+
+def check_alone(mapping: Mapping, path: Path) -> None:
+    """Check what needs neither a snapshot nor an org: rows, transforms, options, new fields.
+
+    Raises MappingError with every finding.
+    """
+    _refuse(_alone(mapping), path)
+
+
+def _alone(mapping: Mapping) -> list[Problem]:
+    return [
         *_structure(mapping),
         *_rows(mapping),
         *_transforms(mapping),
-        *_targets(mapping, metadata),
         *new_field_problems(mapping),
     ]
-    if snapshot is not None:
-        problems += against_snapshot(mapping, snapshot)
+
+
+def _refuse(problems: list[Problem], path: Path) -> None:
     if problems:
         raise MappingError(f"{path.name} cannot be used.", findings=_placed(path, problems))
 

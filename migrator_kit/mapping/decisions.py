@@ -19,6 +19,7 @@ from ruamel.yaml.error import YAMLError
 
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import GateClosed, ParameterError
+from migrator_kit.mapping.checks import check_alone
 from migrator_kit.mapping.digests import row_digest
 from migrator_kit.mapping.files import load_mapping
 from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectMapping
@@ -90,10 +91,13 @@ def decide(
 ) -> tuple[str, ...]:
     """Write a decision to mapping rows and return their names; without `rows`, to all open ones.
 
-    Raises ParameterError for a row that does not exist, MappingError for a file in disorder.
+    Raises ParameterError for a row that does not exist, MappingError for a file in disorder
+    or a mapping that cannot be used: nobody confirms what cannot be carried out.
     """
     yaml = _editor()
     mapping, tree = _read(engagement, yaml)
+    if state == "confirmed":
+        check_alone(mapping, engagement.mapping_path)
     known = row_names(mapping)
     if rows is None:
         chosen = {*pending(mapping), *changed_since(mapping)}
