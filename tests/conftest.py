@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 import requests
 
+from tests.zoho.sent_requests import SentRequests
+from tests.zoho.vendor_files import FOLDER, VendorFiles
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: then no core waits for it at the end."""
@@ -98,6 +101,24 @@ class RunningEmulator:
         session = requests.Session()
         session.headers["Authorization"] = f"Zoho-oauthtoken {answer['access_token']}"
         return session
+
+
+@pytest.fixture(scope="session")
+def sent_requests() -> Iterator[SentRequests | None]:
+    """What the client sends in this process; None where the vendor's files are not at hand."""
+    if not FOLDER.is_dir():
+        yield None
+        return
+    sent = SentRequests(VendorFiles())
+    with sent.watching():
+        yield sent
+
+
+@pytest.fixture(autouse=True)
+def only_described_requests(sent_requests: SentRequests | None) -> Iterator[None]:
+    """A test fails that sends a request which the vendor's OpenAPI files do not describe."""
+    yield
+    assert sent_requests is None or sent_requests.take_wrong() == []
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,7 @@ def get_status(call: Call) -> Reply:
     item: Json = {
         "id": str(job.id),
         "operation": "read",
-        "state": _STATES[job.state],
+        "state": "QUEUED" if call.crm.jobs.behind_another(job) else _STATES[job.state],
         "query": _shown(call.crm, job.data),
         "created_by": job.creator(call.crm).reference,
         "created_time": local(job.created, call.user.tz),

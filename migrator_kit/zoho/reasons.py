@@ -170,13 +170,21 @@ _BY_CODE: dict[str, Reason] = {
 }
 
 
-def reason_of(code: str, details: Mapping[str, Any] | None = None) -> Reason:
-    """Return the reason of an error code. INVALID_DATA is told apart by its details.
+_UNKNOWN_IDS = {
+    "the related id given seems to be invalid": Reason.UNKNOWN_PARENT,
+    "the id given seems to be invalid": Reason.UNKNOWN_RECORD,
+}
+"""What refusals of files and notes say in words alone (fact sheet 2.10)."""
+
+
+def reason_of(code: str, details: Mapping[str, Any] | None = None, message: str = "") -> Reason:
+    """Return the reason of an error code. INVALID_DATA is told apart by its details, or message.
 
     An undocumented code gives `Reason.OTHER`, never an error: the catalogue grows with the vendor.
     """
     if code == "INVALID_DATA":
-        return _reason_of_invalid_data(details or {})
+        told = _reason_of_invalid_data(details or {})
+        return _UNKNOWN_IDS.get(message, told) if told is Reason.INVALID_VALUE else told
     return _BY_CODE.get(code, Reason.OTHER)
 
 

@@ -87,7 +87,7 @@ def failure(
 ) -> ItemResult:
     """Return a refused result for an error code with its details."""
     found = details or {}
-    reason = reason_of(code, found)
+    reason = reason_of(code, found, message)
     return ItemResult(
         ok=False,
         id=identifier,

@@ -250,6 +250,24 @@ def test_bulk_read_gives_the_records_as_csv(api: Any, read_zip: Any) -> None:
     assert type(api)(api.emulator).get(whole["result"]["download_url"]).status_code == 404
 
 
+def test_a_slow_read_is_seen_in_each_of_its_states(api: Any) -> None:
+    def job() -> str:
+        query = {"query": {"module": {"api_name": "Contacts"}}}
+        details = api.post("/crm/bulk/v8/read", query).json()["data"][0]["details"]
+        return f"/crm/bulk/v8/read/{details['id']}"
+
+    api.emulator.faults({"rules": [{"do": "slow_job", "seconds": 1.0, "times": 1}]})
+    first, second = job(), job()
+    seen: dict[str, list[str]] = {first: [], second: []}
+    while seen[second][-1:] != ["COMPLETED"]:
+        for path, states in seen.items():
+            state = api.get(path).json()["data"][0]["state"]
+            if states[-1:] != [state]:
+                states.append(state)
+    assert seen[first] == ["ADDED", "IN PROGRESS", "COMPLETED"]
+    assert seen[second][0] == "QUEUED"
+
+
 @pytest.mark.parametrize(
     ("query", "code"),
     [

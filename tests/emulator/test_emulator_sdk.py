@@ -190,6 +190,25 @@ def test_update_delete_and_list(sdk: Any) -> None:
     assert api.get_record(int(number)).get_status_code() == 204
 
 
+@pytest.mark.parametrize("module", ["Accounts", "Contacts", "Deals", "Tasks", "Events"])
+def test_lists_of_each_module(sdk: Any, module: str) -> None:
+    deal = {"Stage": Choice("Qualification"), "Pipeline": Choice("Standard (Standard)")}
+    rows: dict[str, dict[str, Any]] = {
+        "Accounts": {"Account_Name": "Listed"},
+        "Contacts": {"Last_Name": "Listed"},
+        "Deals": {"Deal_Name": "Listed", **deal},
+        "Tasks": {"Subject": "Listed"},
+        "Events": {"Event_Title": "Listed", "Start_DateTime": MOMENT, "End_DateTime": MOMENT},
+    }
+    row = rows[module]
+    number = int(created(module, **row))
+    params = ParameterMap()
+    params.add(records.GetRecordsParam.fields, next(iter(row)))
+    listed = items(records.RecordOperations(module).get_records(params, HeaderMap()))
+    found = {record.get_id(): record.get_key_value(next(iter(row))) for record in listed}
+    assert found[number] == "Listed"
+
+
 def test_success_and_failure_side_by_side(sdk: Any) -> None:
     rows = [{"Deal_Name": "x"}, {"Account_Name": "y"}]
     api = records.RecordOperations("Accounts")

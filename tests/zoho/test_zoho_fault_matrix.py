@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from migrator_kit.errors import AmbiguousError, BudgetExhausted
-from migrator_kit.zoho import FieldSpec, ZohoClient, ZohoSettings, limits
+from migrator_kit.zoho import FieldSpec, ZohoClient, ZohoSettings, bulkfiles, limits
+from migrator_kit.zoho.bulkjobs import BulkColumn, BulkWrite
 from migrator_kit.zoho.settings import Retries, Timeouts
 
 KEY = "Source_System_ID"
@@ -42,13 +45,16 @@ class World:
     path: Path
     contact: str
     file_id: str
+    zip_path: Path
+    zip_id: str
 
     def effects(self) -> int:
         """Everything that was created, updated or deleted so far."""
         writes = self.emulator.stats()["writes"]
-        done = ("created", "updated", "deleted")
-        fields = sum(f.custom for f in self.client.metadata.fields("Accounts"))
-        return sum(n for m in writes.values() for name, n in m.items() if name in done) + fields
+        done = ("created", "updated", "deleted", "restored")
+        custom = [field for field in self.client.metadata.fields("Accounts") if field.custom]
+        shaped = len(custom) + sum(len(field.picklist) + field.unique for field in custom)
+        return sum(n for m in writes.values() for name, n in m.items() if name in done) + shaped
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +69,21 @@ def world(emulator_module, tmp_path_factory) -> Iterator[World]:
     patch = pytest.MonkeyPatch()
     patch.setattr(limits, "TOKENS_PER_WINDOW", 10_000)
     path.write_bytes(b"0123456789" * 100)
-    with ZohoClient(settings) as client:
+    with ZohoClient(settings, sleep=lambda wait: time.sleep(min(wait, 0.02))) as client:
         client.metadata.create_fields(
             "Contacts", [FieldSpec("Source System ID", "text", unique=True)]
         )
         (made,) = client.records.insert("Contacts", [{"Last_Name": "x", KEY: "0"}])
         contact = made.id or ""
         file_id = client.attachments.upload("Contacts", contact, path, "a.txt").id or ""
-        yield World(emulator_module, client, path, contact, file_id)
+        (rows,) = bulkfiles.write_zips(
+            pd.DataFrame({"Last_Name": ["x"]}), path.parent, "Contacts", key="Last_Name"
+        )
+        zip_id = client.bulk.upload(rows.path)
+        world = World(emulator_module, client, path, contact, file_id, rows.path, zip_id)
+        noted(world)
+        client.records.delete("Contacts", [doomed(world)])
+        yield world
     patch.undo()
 
 
@@ -80,6 +93,19 @@ def fresh() -> dict[str, object]:
 
 def doomed(world: World) -> str:
     return world.client.records.insert("Contacts", [fresh()])[0].id or ""
+
+
+def noted(world: World) -> str:
+    parent = world.client.notes.parent("Contacts", world.contact)
+    row = {"Note_Content": "n", "Parent_Id": parent}
+    return world.client.notes.create([row])[0].id or ""
+
+
+def extra(world: World, *picklist: str) -> str:
+    """A field of Accounts, to be changed."""
+    kind = "picklist" if picklist else "text"
+    spec = FieldSpec(f"More {next(NUMBERS)}", kind, picklist=picklist)
+    return world.client.metadata.create_fields("Accounts", [spec])[0].id or ""
 
 
 Run = Callable[[], Any]
@@ -110,6 +136,38 @@ def note(world: World) -> Run:
     return lambda: world.client.notes.create([{"Note_Content": "n", "Parent_Id": parent}])
 
 
+def changed_note(world: World) -> Run:
+    rows = [{"id": noted(world), "Note_Content": "m"}]
+    return lambda: world.client.notes.update(rows)
+
+
+def deleted_note(world: World) -> Run:
+    ids = [noted(world)]
+    return lambda: world.client.notes.delete(ids)
+
+
+def mass_delete(world: World) -> Run:
+    ids = [doomed(world), doomed(world)]
+    return lambda: world.client.records.mass_delete("Contacts", ids)
+
+
+def restore(world: World) -> Run:
+    ids = [doomed(world)]
+    world.client.records.delete("Contacts", ids)
+    return lambda: world.client.recycle_bin.restore(ids)
+
+
+def link(world: World) -> Run:
+    url = "https://files.example/scan.jpg"
+    return lambda: [world.client.attachments.link("Contacts", world.contact, url, "scan")]
+
+
+def deleted_file(world: World) -> Run:
+    files = world.client.attachments
+    number = files.upload("Contacts", world.contact, world.path, "c.txt").id or ""
+    return lambda: [files.delete("Contacts", world.contact, number)]
+
+
 def upload(world: World) -> Run:
     return lambda: [world.client.attachments.upload("Contacts", world.contact, world.path, "b.txt")]
 
@@ -117,6 +175,19 @@ def upload(world: World) -> Run:
 def field(world: World) -> Run:
     specs = [FieldSpec(f"Extra {next(NUMBERS)}", "text")]
     return lambda: world.client.metadata.create_fields("Accounts", specs)
+
+
+def options(world: World) -> Run:
+    number = extra(world, "a", "b")
+    return lambda: [world.client.metadata.add_picklist_values("Accounts", number, ["c"])]
+
+
+def unique(world: World) -> Run:
+    for known in world.client.metadata.fields("Accounts"):
+        if known.custom and known.unique:
+            world.client.metadata.delete_field("Accounts", known.id)
+    number = extra(world)
+    return lambda: [world.client.metadata.set_unique("Accounts", number)]
 
 
 WRITES = {
@@ -127,6 +198,14 @@ WRITES = {
     "note": (note, "POST /crm/v8/Notes", 1),
     "upload": (upload, "POST /crm/v8/Contacts/*/Attachments", 1),
     "field": (field, "POST /crm/v8/settings/fields", 1),
+    "note update": (changed_note, "PUT /crm/v8/Notes", 1),
+    "note delete": (deleted_note, "DELETE /crm/v8/Notes", 1),
+    "mass delete": (mass_delete, "POST /crm/v8/Contacts/actions/mass_delete", 2),
+    "restore": (restore, "POST /crm/v8/settings/recycle_bin/actions/restore", 1),
+    "link": (link, "POST /crm/v8/Contacts/*/Attachments", 1),
+    "file delete": (deleted_file, "DELETE /crm/v8/Contacts/*/Attachments/*", 1),
+    "picklist values": (options, "PATCH /crm/v8/settings/fields/*", 1),
+    "unique": (unique, "PATCH /crm/v8/settings/fields/*", 1),
 }
 READS: dict[str, tuple[Callable[[World], Any], str]] = {
     "get": (lambda w: w.client.records.get("Contacts", w.contact, [KEY]), "GET /crm/v8/Contacts/*"),
@@ -145,7 +224,27 @@ READS: dict[str, tuple[Callable[[World], Any], str]] = {
         lambda w: w.client.attachments.digest("Contacts", w.contact, w.file_id).size,
         "GET /crm/v8/Contacts/*/Attachments/*",
     ),
+    "org": (lambda w: w.client.org(refresh=True), "GET /crm/v8/org"),
+    "modules": (lambda w: w.client.metadata.modules(), "GET /crm/v8/settings/modules"),
+    "layouts": (lambda w: w.client.metadata.layouts("Deals"), "GET /crm/v8/settings/layouts"),
+    "pipelines": (lambda w: w.client.metadata.pipelines(), "GET /crm/v8/settings/pipeline"),
+    "deleted": (lambda w: next(w.client.records.deleted("Contacts")), "GET /crm/v8/*/deleted"),
+    "count": (lambda w: w.client.records.count("Contacts"), "POST /crm/v8/coql"),
+    "notes": (
+        lambda w: next(w.client.notes.list_for("Contacts", w.contact)),
+        "GET /crm/v8/Contacts/*/Notes",
+    ),
+    "bulk upload": (lambda w: bool(w.client.bulk.upload(w.zip_path)), "POST /crm/v8/upload"),
+    "bulk read start": (lambda world: bulk_read(world), "POST /crm/bulk/v8/read"),
+    "bulk read status": (lambda world: bulk_read(world), "GET /crm/bulk/v8/read/*"),
+    "bulk read result": (lambda world: bulk_read(world), "GET /crm/bulk/v8/read/*/result"),
 }
+
+
+def bulk_read(world: World) -> int:
+    """Rows of a module without records that these tests write."""
+    job = world.client.bulk.wait_read(world.client.bulk.start_read("Deals", ["Deal_Name"]))
+    return world.client.bulk.read_to_parquet(job, world.path.parent / "deals.parquet")
 
 
 @pytest.fixture
@@ -189,6 +288,19 @@ def test_a_read_gives_the_same_under_every_fault(world, faults, operation, fault
     whole = run(world)
     faults({**LOST, **HARMLESS}[fault], match, times=1 if fault == "token revoked" else 2)
     assert run(world) == whole
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_a_bulk_write_whose_answer_is_lost_runs_at_most_once(world, faults, fault):
+    job = BulkWrite("Contacts", "insert", (BulkColumn("Last_Name"),))
+    before = world.effects()
+    faults(LOST[fault], "POST /crm/bulk/v8/write")
+    with pytest.raises(AmbiguousError):
+        world.client.bulk.start_write(job, world.zip_id)
+    # Jobs run in the order in which they were started: the second one ends after the lost one.
+    done = world.client.bulk.wait_write(world.client.bulk.start_write(job, world.zip_id))
+    assert done.ok
+    assert world.effects() - before == (1 if "before" in fault else 2)
 
 
 @pytest.mark.parametrize("operation", ["insert", "upload"])

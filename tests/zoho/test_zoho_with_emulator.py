@@ -254,11 +254,26 @@ def test_files_go_up_and_come_back(crm, tmp_path):
     assert crm.attachments.list("Contacts", person.id) == []
 
 
+def test_a_link_stands_among_the_files(crm):
+    (person,) = upsert(crm, [contact("I2")])
+    url = "https://files.example/archive/1?name=Ελένη&side=left"
+    made = crm.attachments.link("Contacts", person.id, url, "Röntgen in the archive")
+    (listed,) = crm.attachments.list("Contacts", person.id)
+    assert (listed.id, listed.file_name, listed.is_link) == (
+        made.id,
+        "Röntgen in the archive",
+        True,
+    )
+    assert crm.attachments.delete("Contacts", person.id, listed.id).ok
+    refused = crm.attachments.link("Contacts", "554023000000999999", url, "x")
+    assert refused.reason is Reason.UNKNOWN_PARENT
+
+
 def test_a_file_on_an_unknown_record_is_refused_not_raised(crm, tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("x")
     result = crm.attachments.upload("Contacts", "554023000000999999", path, "a.txt")
-    assert (result.ok, result.id) == (False, None) or result.reason is Reason.UNKNOWN_RECORD
+    assert (result.ok, result.reason) == (False, Reason.UNKNOWN_PARENT)
 
 
 def test_credits_are_counted_as_the_org_counts_them(emulator):
