@@ -61,7 +61,9 @@ def demo(
 @app.command()
 def init(
     folder: Folder,
-    source: Annotated[str, typer.Option(help="Database file, folder of exports, or URL.")],
+    source: Annotated[
+        str, typer.Option(help="Database or its URL, dump, exports, service.yml, carried file.")
+    ],
     profile: Annotated[str | None, typer.Option(help="dent_o_soft or open_dental.")] = None,
     client: Annotated[str | None, typer.Option(help="The practice's name.")] = None,
     time_zone: Annotated[str | None, typer.Option(help="The practice's time zone.")] = None,
@@ -74,16 +76,31 @@ def init(
 
 
 @app.command()
-def snapshot(folder: Folder) -> None:
+def snapshot(
+    folder: Folder,
+    to: Annotated[Path | None, typer.Option(help="Carry it away in this file.")] = None,
+    encrypt: Annotated[
+        bool, typer.Option("--encrypt", help="With a passphrase, or MIGRATOR_PASSPHRASE.")
+    ] = False,
+) -> None:
     """Take a new immutable snapshot of the source."""
     from migrator_kit.engagement import Engagement
     from migrator_kit.progress import for_terminal
+    from migrator_kit.source import carry
     from migrator_kit.source.snapshot import take_snapshot
 
+    if encrypt != (to is not None):
+        raise ParameterError(
+            "A snapshot is carried away encrypted.", hint="Give both: --to FILE --encrypt"
+        )
+    secret = carry.passphrase(again=True) if encrypt else ""
     taken = take_snapshot(Engagement.open(folder), progress=for_terminal())
     rows = sum(table.rows for table in taken.manifest.tables.values())
     print(f"Snapshot {taken.snapshot_id}: {len(taken.tables())} tables, {rows:,} rows")
     print(f"Digest {taken.digest}")
+    if to is not None:
+        packed = carry.pack(taken, to, secret, progress=for_terminal())
+        print(f"Packed into {packed.path}: {packed.bytes:,} bytes, SHA-256 {packed.sha256}")
 
 
 @app.command()

@@ -50,16 +50,96 @@ class DataCentre(StrEnum):
     SA = "sa"
 
 
+OneMark = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+class TableSettings(_Section):
+    """How one exported table is read, where what was found out about its file is wrong."""
+
+    encoding: str | None = None
+    delimiter: OneMark | None = None
+    quote: OneMark | Literal["none"] | None = None
+    header_row: Annotated[int, Field(ge=1)] | None = None
+    """Row of a worksheet that holds the column names."""
+
+
+class BlobSettings(_Section):
+    """A column that holds the practice's files; `name` is the column with their names."""
+
+    table: str
+    column: str
+    name: str | None = None
+
+
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class RestPaging(_Section):
+    """How a service hands out a long list. `next` is where an answer names the next page."""
+
+    style: Literal["none", "page", "offset", "cursor", "link"] = "none"
+    parameter: str | None = None
+    """Name of the query parameter: `page`, `offset` or `cursor` where nothing is said."""
+    first: int = 1
+    """Number of the first page."""
+    size_parameter: str | None = None
+    size: Annotated[int, Field(ge=1, le=100_000)] = 100
+    next: str | None = None
+    """Dotted place of the next cursor or address in an answer; a `Link` header needs none."""
+
+
+class RestTable(_Section):
+    """One list of a service. What is not said is as for all lists."""
+
+    path: str
+    key: tuple[str, ...] = ()
+    parameters: dict[str, str] = {}
+    records: str | None = None
+    paging: RestPaging | None = None
+
+
+class RestSettings(_Section):
+    """A read-only JSON service below `url`. Credentials stand in named environment variables."""
+
+    tables: Annotated[dict[str, RestTable], Field(min_length=1)]
+    records: str = ""
+    """Dotted place of the list in an answer, such as `data.items`; empty: the answer is it."""
+    paging: RestPaging = RestPaging()
+    token_variable: VariableName | None = None
+    """Bearer authentication."""
+    user_variable: VariableName | None = None
+    password_variable: VariableName | None = None
+    """Basic authentication, with `user_variable`."""
+    parallel: Annotated[int, Field(ge=1, le=16)] = 4
+    retries: Annotated[int, Field(ge=0, le=10)] = 5
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30
+    allow_unencrypted: bool = False
+    """Whether credentials may be sent over plain HTTP beyond this machine."""
+
+
+class RestFile(_Section):
+    """A file that describes a service, for `migrator init --source service.yml`."""
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    rest: RestSettings
+
+
 class SourceSettings(_Section):
     """Where the practice's data is, and how to read what it says."""
 
     url: str
     profile: str | None = None
     documents: Path | None = None
+    blobs: BlobSettings | None = None
+    """Where the files are, if they lie in a table and not in a folder."""
     encoding: str | None = None
     """Code page of exported text files, where the one found is wrong."""
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    delimiter: OneMark | None = None
     """Mark between the values of exported text files, where the one found is wrong."""
+    tables: dict[str, TableSettings] = {}
+    """Exceptions for single tables, by name."""
+    rest: RestSettings | None = None
+    """What to read, where `url` is the address of a JSON service."""
     time_zone: str = "America/New_York"
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"
     day_first: bool = False
@@ -76,6 +156,12 @@ class SourceSettings(_Section):
     def zone(self) -> ZoneInfo:
         """The practice's time zone."""
         return ZoneInfo(self.time_zone)
+
+    def table(self, name: str) -> TableSettings:
+        """Return how a table is read: what is said for it, else what is said for all."""
+        own = self.tables.get(name, TableSettings())
+        both = {"encoding": self.encoding, "delimiter": self.delimiter}
+        return own.model_copy(update={k: v for k, v in both.items() if getattr(own, k) is None})
 
 
 class TargetSettings(_Section):

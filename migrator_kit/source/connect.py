@@ -1,63 +1,87 @@
-"""Opening a source from what the engagement says: a path, a folder, an archive, or a URL."""
+"""Opening a source from what the engagement says: a path, a folder, an archive, or a URL.
+
+Databases are given by SQLAlchemy URL. SQLite, PostgreSQL and MariaDB or MySQL are read in the tests
+of this package. For the others a driver is installed first:
+
+- SQL Server: `pip install pyodbc` and Microsoft's ODBC Driver 18, then
+  `mssql+pyodbc://user:password@host/database?driver=ODBC+Driver+18+for+SQL+Server`. Use a user with
+  the role db_datareader alone: SQL Server has no read-only session, so what stands between this
+  package and a write is that role, and the refusal of every statement that is no SELECT.
+- MS Access: `pip install sqlalchemy-access` on Windows with the Access ODBC driver, then
+  `access+pyodbc://@dsn` with `READONLY=1` in the data source, on a copy of the file.
+
+A database that cannot be reached is read from its dump (`.sql`), its exports, or carried away.
+"""
 
 from __future__ import annotations
 
-import re
 import zipfile
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
-from migrator_kit.engagement import SourceSettings
+from migrator_kit import yamlfile
+from migrator_kit.engagement import RestFile, SourceSettings
 from migrator_kit.errors import SourceError
-from migrator_kit.source.faults import TextFile
-from migrator_kit.source.files import (
+from migrator_kit.source.carried import CarriedSource
+from migrator_kit.source.carry import is_carried
+from migrator_kit.source.combined import CombinedSource
+from migrator_kit.source.dump import DumpSource
+from migrator_kit.source.exports import (
+    DUMPS,
+    JSON_LINES,
     SUFFIXES,
-    TextSource,
+    WORKBOOKS,
     archive_files,
-    checked_encoding,
     folder_files,
+    is_export,
+    of_kind,
     single_file,
 )
+from migrator_kit.source.faults import TextFile
+from migrator_kit.source.files import TextSource
+from migrator_kit.source.jsonlines import JsonLinesSource
 from migrator_kit.source.model import Source
+from migrator_kit.source.place import is_web_address, source_path
+from migrator_kit.source.rest import RestSource
 from migrator_kit.source.sql import SqlSource
 from migrator_kit.source.sqlite import SqliteSource
+from migrator_kit.source.workbook import WorkbookSource
 
-_URL = re.compile(r"^[A-Za-z][A-Za-z0-9_+.-]*://|^[A-Za-z][A-Za-z0-9_+.-]*:/{1,2}[^/]*@")
-_SQLITE = re.compile(r"^sqlite(\+\w+)?:", re.IGNORECASE)
 _NOT_READ = {
     ".mdb": "an MS Access database",
     ".accdb": "an MS Access database",
-    ".xlsx": "an Excel workbook",
-    ".xls": "an Excel workbook",
-    ".sql": "a database dump",
     ".bak": "a database backup",
     ".fdb": "a Firebird database",
 }
 
 
-def open_source(settings: SourceSettings, *, base: Path | None = None) -> Source:
-    """Open a source read-only: SQLite file, SQLAlchemy URL, folder or zip of CSV, one CSV file.
+def open_source(
+    settings: SourceSettings, *, base: Path | None = None, work: Path | None = None
+) -> Source:
+    """Open a source read-only: database file, URL, dump, exports in a folder or zip, carried file.
 
     A relative path is looked for in `base` (the engagement's folder), then where the command
-    runs. Raises SourceError, free of credentials, where the source cannot be opened.
+    runs. `work` is where the rows of a dump are put for the time being, else the system's folder
+    for such things. Raises SourceError, free of credentials, where the source cannot be opened.
     """
-    if _URL.match(settings.url) and not _SQLITE.match(settings.url):
-        return SqlSource(settings.url)
+    if is_web_address(settings.url):
+        return RestSource(settings, work)
     path = source_path(settings, base=base)
-    if path is None or not path.exists():
+    if path is None:
+        return SqlSource(settings.url)
+    if not path.exists():
         raise SourceError(
-            f"{settings.url if path is None else path} does not exist.",
+            f"{path} does not exist.",
             hint="Give the path of a SQLite file, a folder or zip of CSV files, or a database URL.",
         )
     if path.is_dir():
-        return _texts(settings, folder_files(path), path)
+        return _exports(settings, folder_files(path), path, work)
     suffix = path.suffix.lower()
+    if suffix in (".yml", ".yaml"):
+        return _described(settings, path, work)
     if suffix == ".zip":
-        return _archive(settings, path)
-    if suffix in SUFFIXES:
-        return _texts(settings, [single_file(path)], path)
+        return _archive(settings, path, work, base)
+    if is_export(path.name):
+        return _exports(settings, [single_file(path)], path, work)
     if suffix in _NOT_READ:
         raise SourceError(
             f"{path.name} looks like {_NOT_READ[suffix]}, which cannot be read directly.",
@@ -66,44 +90,43 @@ def open_source(settings: SourceSettings, *, base: Path | None = None) -> Source
     return SqliteSource(path)
 
 
-def source_path(settings: SourceSettings, *, base: Path | None = None) -> Path | None:
-    """Return the file or folder a source is, absolute; None for a database server."""
-    url = settings.url
-    if _SQLITE.match(url):
-        try:
-            url = make_url(url).database or ""
-        except ArgumentError:
-            raise SourceError(
-                "The source's URL cannot be understood.",
-                hint="A SQLite file is given by its path, or as sqlite:////path/to/file.db",
-            ) from None
-    elif _URL.match(url):
-        return None
-    path = Path(url).expanduser()
-    inside = base / path if base is not None else path
-    return (inside if inside.exists() else path).resolve()
+def _described(settings: SourceSettings, path: Path, work: Path | None) -> Source:
+    """Open the service that a YAML file describes with `url:` and `rest:`."""
+    try:
+        told = yamlfile.load_model(path, RestFile)
+    except yamlfile.InvalidYaml as error:
+        lines = "\n".join(f"  - {finding}" for finding in error.findings)
+        raise SourceError(f"{path.name} describes no source.\n{lines}") from None
+    return RestSource(settings.model_copy(update={"url": told.url, "rest": told.rest}), work)
 
 
-def _texts(
+def _exports(
     settings: SourceSettings,
     files: list[TextFile],
     path: Path,
+    work: Path | None,
     archive: zipfile.ZipFile | None = None,
-) -> TextSource:
-    return TextSource(
-        files,
-        f"{path.name}/" if path.is_dir() else path.name,
-        encoding=checked_encoding(settings.encoding) if settings.encoding else None,
-        delimiter=settings.delimiter,
-        archive=archive,
-    )
+) -> Source:
+    """Return exported files of every kind as one source."""
+    place = f"{path.name}/" if path.is_dir() else path.name
+    readers = ((SUFFIXES, TextSource), (WORKBOOKS, WorkbookSource), (JSON_LINES, JsonLinesSource))
+    sources: list[Source] = [
+        reader(chosen, place, settings)
+        for suffixes, reader in readers
+        if (chosen := of_kind(files, suffixes))
+    ]
+    sources += [DumpSource(file, place, settings, work) for file in of_kind(files, DUMPS)]
+    return CombinedSource(sources or [TextSource([], place, settings)], place, archive)
 
 
-def _archive(settings: SourceSettings, path: Path) -> TextSource:
+def _archive(settings: SourceSettings, path: Path, work: Path | None, home: Path | None) -> Source:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError):
         raise SourceError(
             f"{path.name} is not a readable zip archive.", hint="Copy it again and retry."
         ) from None
-    return _texts(settings, archive_files(archive), path, archive)
+    if is_carried(archive):
+        archive.close()
+        return CarriedSource(path, work=work, home=home)
+    return _exports(settings, archive_files(archive), path, work, archive)

@@ -10,8 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import Column, Integer, Text, cast, types
-from sqlalchemy.dialects import mysql
+from sqlalchemy.dialects import mssql, mysql
 from sqlalchemy.engine import URL, Connection
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
 
 DRIVERS = {
@@ -48,6 +49,10 @@ def session_statements(dialect: str) -> tuple[str, ...]:
             "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
             "SET time_zone = '+00:00'",
         )
+    if dialect == "mssql":
+        # There is neither a read-only session nor, without an option of the database, one moment
+        # for all tables: the user has db_datareader alone, and the practice is closed meanwhile.
+        return ("SET DATEFORMAT ymd", "SET LOCK_TIMEOUT 30000")
     if dialect == "oracle":
         return ("ALTER SESSION SET TIME_ZONE = 'UTC'", "SET TRANSACTION READ ONLY")
     return ()
@@ -65,18 +70,23 @@ def arrow_type(column: Column[Any]) -> pa.DataType | None:
             return None
         case types.Integer():
             return pa.uint64() if getattr(kind, "unsigned", False) else pa.int64()
-        case types.Float():
-            return pa.float64()
-        case types.Numeric() if kind.precision and kind.precision <= 38:
-            return pa.decimal128(kind.precision, kind.scale or 0)
-        case types.Numeric():
-            return pa.float64()
-        case types.LargeBinary() | types.BINARY() | types.VARBINARY():
+        case mssql.MONEY() | mssql.SMALLMONEY():
+            return pa.decimal128(19, 4)
+        case types.Float() | types.Numeric():
+            return _fraction(kind)
+        case types.LargeBinary() | types.BINARY() | types.VARBINARY() | mssql.TIMESTAMP():
             return pa.binary()
         case types.String():
             return pa.string()
         case _:
             return None
+
+
+def _fraction(kind: types.Float[Any] | types.Numeric[Any]) -> pa.DataType:
+    """Return a decimal type where the column declares one that Arrow has room for."""
+    if isinstance(kind, types.Float) or not kind.precision or kind.precision > 38:
+        return pa.float64()
+    return pa.decimal128(kind.precision, kind.scale or 0)
 
 
 def selected(column: Column[Any]) -> ColumnElement[Any]:
@@ -85,7 +95,43 @@ def selected(column: Column[Any]) -> ColumnElement[Any]:
         return cast(column, Integer).label(column.name)
     if arrow_type(column) is not None:
         return column
-    return cast(column, Text).label(column.name)
+    return AsText(column).label(column.name)
+
+
+class AsText(ColumnElement[str]):
+    """A column as text, dates and times in ISO form, in the words of each database."""
+
+    inherit_cache = False
+
+    def __init__(self, column: Column[Any]) -> None:
+        self.column = column
+        self.type = Text()
+
+    @property
+    def holds_moment(self) -> bool:
+        """Whether the column holds dates or times."""
+        moments = (types.Date, types.DateTime, types.Time, mssql.DATETIMEOFFSET)
+        return isinstance(self.column.type, moments)
+
+
+@compiles(AsText)
+def _as_text(element: AsText, compiler: Any, **more: Any) -> str:
+    return str(compiler.process(cast(element.column, Text), **more))
+
+
+@compiles(AsText, "mssql")
+def _as_text_mssql(element: AsText, compiler: Any, **more: Any) -> str:
+    """Style 126 is ISO 8601; a plain CAST gives `May  1 2013 10:20AM` (CAST and CONVERT)."""
+    style = ", 126" if element.holds_moment else ""
+    return f"CONVERT(NVARCHAR(MAX), {compiler.process(element.column, **more)}{style})"
+
+
+@compiles(AsText, "access")
+def _as_text_access(element: AsText, compiler: Any, **more: Any) -> str:
+    inner = compiler.process(element.column, **more)
+    if element.holds_moment:
+        return f"Format({inner}, 'yyyy-mm-dd hh:nn:ss')"
+    return f"IIf(IsNull({inner}), Null, CStr({inner}))"
 
 
 def without_credentials(url: URL) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from migrator_kit.engagement import SourceSettings
 from migrator_kit.errors import SourceError
-from migrator_kit.source.connect import source_path
+from migrator_kit.source.place import source_path
 
 FOLDER_NAME = "documents"
 

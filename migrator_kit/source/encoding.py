@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -24,6 +25,7 @@ _CANDIDATES = [
     "cp1252", "cp1253", "cp1250", "cp1251", "cp1254", "cp1255", "cp1256", "cp1257",
     "cp737", "cp437", "cp850", "mac_roman",
 ]  # fmt: skip
+_WORD = re.compile(r"[^\s\d'\"(),;]+")
 _GREEK = frozenset("αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋΐΰΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩΆΈΉΊΌΎΏ")
 
 
@@ -135,7 +137,7 @@ def _mostly_greek(sample: bytes) -> bool:
     """
     text = sample.decode("cp1253", errors="replace")
     letters = [c for c in text if ord(c) > 127]
-    words = [w for w in text.split() if any(ord(c) > 127 for c in w)]
+    words = [w for w in _WORD.findall(text) if any(ord(c) > 127 for c in w)]
     if not letters:
         return False
     greek = sum(c in _GREEK for c in letters) / len(letters)

@@ -1,4 +1,4 @@
-"""A folder, a zip archive or a single file of delimited text (CSV, TSV, odd delimiters).
+"""Files of delimited text (CSV, TSV, odd delimiters) as a source, one table each.
 
 Every column is text: nothing is guessed, so no leading zero, no odd date and no code is lost. An
 empty cell is null. Encoding and layout are found from the files and named in the manifest.
@@ -7,25 +7,23 @@ empty cell is null. Encoding and layout are found from the files and named in th
 from __future__ import annotations
 
 import codecs
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from migrator_kit.engagement import SourceSettings, TableSettings
 from migrator_kit.errors import SourceError
 from migrator_kit.source import faults
 from migrator_kit.source.delimiter import Layout, find_layout
 from migrator_kit.source.encoding import Survey, survey
+from migrator_kit.source.exports import SUFFIXES, by_table
 from migrator_kit.source.faults import TextFile
-from migrator_kit.source.model import Closing, SourceTable, distinct_names
+from migrator_kit.source.model import Closing, HoldsNoTable, SourceTable, distinct_names
 from migrator_kit.source.parts import in_parts
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
 _SAMPLE_CHARACTERS = 256 * 1024
 _LARGEST_ROW = 16 * 2**20
 _TOLERATED = 3
@@ -64,21 +62,18 @@ class TextSource(Closing):
     """Delimited texts, one table each. Raises SourceError naming file and line."""
 
     kind = "text files"
+    tables_at_once = 4
 
     def __init__(
         self,
         files: Iterable[TextFile],
         location: str,
-        *,
-        encoding: str | None = None,
-        delimiter: str | None = None,
-        archive: zipfile.ZipFile | None = None,
+        settings: SourceSettings,
     ) -> None:
         self.location = location
-        self._files = _by_table(files)
-        self._encoding, self._delimiter = encoding, delimiter
+        self._files = by_table(files)
+        self._settings = settings
         self._opened: dict[str, _Opened] = {}
-        self._archive = archive
 
     def describe(self) -> tuple[SourceTable, ...]:
         """Return one table for each file, by name. Raises SourceError where there are none."""
@@ -89,7 +84,7 @@ class TextSource(Closing):
             if opened is not None
         )
         if not tables:
-            raise SourceError(
+            raise HoldsNoTable(
                 f"{self.location} holds no table: no file ends in {', '.join(SUFFIXES)} and has "
                 "a header line.",
                 hint="Export each table as CSV with its column names in the first line.",
@@ -106,11 +101,6 @@ class TextSource(Closing):
         """Return what reading the file brought to light."""
         return self._known(table).notes
 
-    def close(self) -> None:
-        """Let go of the archive."""
-        if self._archive:
-            self._archive.close()
-
     def _known(self, table: str) -> _Opened:
         opened = self._look(self._files[table]) if table in self._files else None
         if opened is None:
@@ -124,30 +114,23 @@ class TextSource(Closing):
         """Find out how a file is written. None where a `.txt` is no table at all."""
         if file.table in self._opened:
             return self._opened[file.table]
-        found = self._survey(file)
+        wanted = self._settings.table(file.table)
+        found = _survey(file, wanted)
         with file.text(found.encoding) as text:
             sample = text.read(_SAMPLE_CHARACTERS)
         cut = len(sample) == _SAMPLE_CHARACTERS
-        layout = find_layout(sample, self._delimiter, cut=cut)
+        layout = find_layout(sample, wanted.delimiter, cut=cut)
         if layout is None and file.name.lower().endswith(".txt"):
             return None
         layout = layout or Layout(",", '"')
+        if wanted.quote:
+            layout = replace(layout, quote=None if wanted.quote == "none" else wanted.quote)
         reader = layout.records(sample.splitlines(keepends=True))
         header = next((record for record in reader if record), [])
         lines, names = reader.line_num, distinct_names(header)
         opened = _Opened(file, found, layout, header, lines, names, any(reader))
         self._opened[file.table] = opened
         return opened
-
-    def _survey(self, file: TextFile) -> Survey:
-        with file.open() as stream:
-            found = survey(stream)
-        if found.size == 0:
-            raise SourceError(
-                f"{file.name} is empty: expected a line with column names.",
-                hint="Export it again, or take it out of the folder.",
-            )
-        return replace(found, encoding=self._encoding, certain=True) if self._encoding else found
 
     def _batches(self, opened: _Opened) -> Iterator[pa.Table]:
         """Yield batches of rows. Ragged rows, bad bytes and an open quote are errors by line."""
@@ -181,32 +164,17 @@ class TextSource(Closing):
             opened.notes["trailer lines left out"] = str(len(found.rows))
 
 
-def single_file(path: Path) -> TextFile:
-    """Return one delimited text as a table named like the file."""
-    return TextFile(path.name, path.stem, partial(_open_file, path))
-
-
-def folder_files(folder: Path) -> list[TextFile]:
-    """Return the delimited texts of a folder (not of its sub-folders), by name."""
-    found = sorted(path for path in folder.iterdir() if _is_text(path.name) and path.is_file())
-    return [single_file(path) for path in found]
-
-
-def archive_files(archive: zipfile.ZipFile) -> list[TextFile]:
-    """Return the delimited texts of a zip archive. Raises SourceError where one is encrypted."""
-    files = []
-    for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
-        hidden = "__MACOSX" in entry.filename
-        if entry.is_dir() or hidden or not _is_text(Path(entry.filename).name):
-            continue
-        if entry.flag_bits & 0x1:
-            raise SourceError(
-                f"{entry.filename} in the archive is protected by a password.",
-                hint="Unpack the archive into a folder and give that folder as the source.",
-            )
-        opener = partial(_open_entry, archive, entry)
-        files.append(TextFile(entry.filename, Path(entry.filename).stem, opener))
-    return files
+def _survey(file: TextFile, wanted: TableSettings) -> Survey:
+    with file.open() as stream:
+        found = survey(stream)
+    if found.size == 0:
+        raise SourceError(
+            f"{file.name} is empty: expected a line with column names.",
+            hint="Export it again, or take it out of the folder.",
+        )
+    if wanted.encoding:
+        return replace(found, encoding=checked_encoding(wanted.encoding), certain=True)
+    return found
 
 
 def checked_encoding(name: str) -> str:
@@ -218,34 +186,6 @@ def checked_encoding(name: str) -> str:
             f"{name!r} is no known encoding.",
             hint="Known ones are for example utf-8, windows-1252, windows-1253, utf-16.",
         ) from None
-
-
-def _is_text(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
-
-
-def _open_file(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise SourceError(f"{path.name} cannot be opened: {error.strerror}.") from None
-
-
-def _open_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
-    return cast(BinaryIO, archive.open(entry))
-
-
-def _by_table(files: Iterable[TextFile]) -> dict[str, TextFile]:
-    tables: dict[str, TextFile] = {}
-    for file in files:
-        other = next((t for t in tables if t.casefold() == file.table.casefold()), None)
-        if other is not None:
-            raise SourceError(
-                f"{tables[other].name} and {file.name} would both be the table {file.table}.",
-                hint="Rename or remove one of them.",
-            )
-        tables[file.table] = file
-    return tables
 
 
 def _options(opened: _Opened, on_ragged: Callable[[Any], str]) -> dict[str, Any]:

@@ -9,6 +9,12 @@ from typing import Protocol, Self
 
 import pyarrow as pa
 
+from migrator_kit.errors import SourceError
+
+
+class HoldsNoTable(SourceError):
+    """A source was opened and there is no table in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
@@ -39,6 +45,8 @@ class Source(Protocol):
     """`sqlite`, `postgresql`, `mysql`, `text files` and so on."""
     location: str
     """Where it is, without credentials."""
+    tables_at_once: int
+    """Tables that may be read side by side, and still as they were at one moment."""
 
     def describe(self) -> tuple[SourceTable, ...]:
         """Return the tables by name. Raises SourceError where there are none."""
@@ -64,6 +72,8 @@ class Source(Protocol):
 
 class Closing:
     """Makes a source usable in a `with` block."""
+
+    tables_at_once: int = 1
 
     def close(self) -> None:
         """Let go of files and connections."""

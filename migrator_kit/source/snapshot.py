@@ -9,6 +9,9 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,10 +23,12 @@ import pyarrow as pa
 from pyarrow import parquet
 from pydantic import ValidationError
 
-from migrator_kit.engagement import Engagement, digest_file, digest_text
-from migrator_kit.errors import GateClosed, MigratorError, SnapshotChanged
+from migrator_kit.engagement import BlobSettings, Engagement, digest_file, digest_text
+from migrator_kit.errors import GateClosed, MigratorError, SnapshotChanged, SourceError
 from migrator_kit.progress import SILENT, Progress, Step
+from migrator_kit.source.carried import CarriedSource
 from migrator_kit.source.connect import open_source
+from migrator_kit.source.document_files import BLOBS, write_out
 from migrator_kit.source.documents import documents_root
 from migrator_kit.source.manifest import (
     FILE_NAME,
@@ -131,16 +136,16 @@ def take_snapshot(engagement: Engagement, *, progress: Progress = SILENT) -> Sna
     """
     settings = engagement.settings.source
     documents = documents_root(settings, base=engagement.folder)
-    with open_source(settings, base=engagement.folder) as source:
+    with open_source(settings, base=engagement.folder, work=engagement.snapshots) as source:
         described = source.describe()
         folder, began = _work_folder(engagement, source)
         rows = [table.rows_estimate for table in described]
         total = sum(n or 0 for n in rows) if None not in rows else None
-        tables = {}
         try:
             with progress("Reading the source", total) as step:
-                for table in described:
-                    tables[table.name] = _table(source, table, folder, settings.part_rows, step)
+                write = partial(_table, source, folder, settings.part_rows, _Shared(step))
+                at_once = min(source.tables_at_once, engagement.settings.compute.workers)
+                tables = _tables(described, write, at_once)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
@@ -148,6 +153,10 @@ def take_snapshot(engagement: Engagement, *, progress: Progress = SILENT) -> Sna
                 f"The disk of {engagement.snapshots} is full.",
                 hint="Make room and run the same command again: it goes on where it stopped.",
             ) from None
+        if isinstance(source, CarriedSource):
+            documents = source.documents or documents
+        if settings.blobs is not None:
+            documents = _blobs(settings.blobs, tables, folder, engagement)
         origin = Origin(kind=source.kind, location=source.location, documents=documents)
     return _finish(engagement, folder, began, origin, tables)
 
@@ -168,8 +177,51 @@ def _work_folder(engagement: Engagement, source: Source) -> tuple[Path, datetime
     return folder, now
 
 
+def _blobs(
+    blobs: BlobSettings, tables: dict[str, TableManifest], folder: Path, engagement: Engagement
+) -> Path:
+    """Write out the files that lie in a column, in place of those of the snapshot before."""
+    if blobs.table not in tables:
+        raise SourceError(
+            f"The source holds no table {blobs.table}.",
+            hint="Correct `blobs:` under `source:` in engagement.yml.",
+        )
+    parts = [folder / part.path for part in tables[blobs.table].parts]
+    target = engagement.folder / BLOBS
+    shutil.rmtree(target, ignore_errors=True)
+    write_out(parts, blobs, target)
+    return target
+
+
+class _Shared:
+    """A step of progress that several tables advance."""
+
+    def __init__(self, step: Step) -> None:
+        self._step, self._lock = step, threading.Lock()
+
+    def advance(self, count: int = 1) -> None:
+        """Say that `count` more rows are read."""
+        with self._lock:
+            self._step.advance(count)
+
+
+def _tables(
+    described: tuple[SourceTable, ...], write: Callable[[SourceTable], TableManifest], at_once: int
+) -> dict[str, TableManifest]:
+    """Write all tables, some side by side. After a failure no further table is begun."""
+    if at_once == 1:
+        return {table.name: write(table) for table in described}
+    with ThreadPoolExecutor(at_once, thread_name_prefix="tables") as pool:
+        futures = {table.name: pool.submit(write, table) for table in described}
+        try:
+            return {name: future.result() for name, future in futures.items()}
+        finally:
+            for future in futures.values():
+                future.cancel()
+
+
 def _table(
-    source: Source, table: SourceTable, folder: Path, part_rows: int, step: Step
+    source: Source, folder: Path, part_rows: int, step: Step, table: SourceTable
 ) -> TableManifest:
     """Write one table, or return what an earlier run finished."""
     target = folder / "tables" / quote(table.name, safe=" ")

@@ -1,9 +1,10 @@
-"""A database server as a source, by SQLAlchemy URL: read-only, one transaction, server cursors."""
+"""A database server as a source, by SQLAlchemy URL: read-only, server cursors, one moment."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -35,6 +36,8 @@ class SqlSource(Closing):
         self.kind = self._url.get_backend_name()
         self._engine = _engine(self._url)
         self._connection = self._connect()
+        self._shared = self._share()
+        self.tables_at_once = 4 if self._shared else 1
         self._metadata = MetaData()
         self._tables: dict[str, SourceTable] | None = None
 
@@ -81,6 +84,31 @@ class SqlSource(Closing):
             dialects.begin_snapshot(connection)
         return connection
 
+    def _share(self) -> str | None:
+        """Return the name under which other connections can see what this one sees.
+
+        Only PostgreSQL offers that (`pg_export_snapshot`, not on every standby). Elsewhere one
+        connection reads all tables: a second one would see a later state.
+        """
+        if self.kind != "postgresql":
+            return None
+        try:
+            return str(self._connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar())
+        except SQLAlchemyError:
+            self._connection.rollback()
+            return None
+
+    @contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        """Lend a connection to read one table with, at the moment all tables are read at."""
+        if self._shared is None:
+            yield self._connection
+            return
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{self._shared}'")
+            yield connection
+            connection.rollback()
+
     def _table(self, name: str) -> SourceTable:
         reflected = Table(name, self._metadata, autoload_with=self._connection, resolve_fks=False)
         names = distinct_names(column.name for column in reflected.columns)
@@ -103,8 +131,11 @@ class SqlSource(Closing):
             ]
             return pa.table(arrays, schema=schema)
 
-        with _no_leak(self._url, f"table {table.name} cannot be read", reading=True):
-            result = self._connection.execute(
+        with (
+            _no_leak(self._url, f"table {table.name} cannot be read", reading=True),
+            self._reader() as connection,
+        ):
+            result = connection.execute(
                 wanted, execution_options={"stream_results": True, "max_row_buffer": 1_000}
             )
 

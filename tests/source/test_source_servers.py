@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from migrator_kit.engagement import Engagement, SourceSettings
+from migrator_kit.engagement import ComputeSettings, Engagement, SourceSettings
 from migrator_kit.errors import SourceError
 from migrator_kit.source.connect import open_source
 from migrator_kit.source.inventory import inventory
@@ -136,6 +136,51 @@ def test_all_tables_are_read_in_one_transaction(server: str) -> None:
             connection.execute(text("INSERT INTO nothing_yet VALUES (1, 'late')"))
         other.dispose()
         assert next(source.read("nothing_yet", 1_000)).num_rows == 0
+
+
+def test_tables_read_side_by_side_are_of_one_moment(
+    server: str, new_engagement: Callable[..., Engagement]
+) -> None:
+    with SqlSource(server) as source:
+        names = [table.name for table in source.describe()]
+        readers = {name: source.read(name, 1_000) for name in names}
+        next(readers["patients"])
+        other = create_engine(source._url)
+        with other.begin() as connection:
+            connection.execute(text("INSERT INTO nothing_yet VALUES (1, 'late')"))
+        other.dispose()
+        rows = {name: next(readers[name]).num_rows for name in names if name != "patients"}
+        assert source.tables_at_once == (4 if server.startswith("postgresql") else 1)
+    assert rows == {"appointments": 1, "nothing_yet": 0}
+    engagement = new_engagement(server)
+    alone = engagement.settings.model_copy(update={"compute": ComputeSettings(workers=1)})
+    together = take_snapshot(engagement)
+    assert together.digest == take_snapshot(Engagement(engagement.folder, alone)).digest
+
+
+def test_rows_stay_on_the_server_until_they_are_asked_for(server: str) -> None:
+    engine = create_engine(server)
+    many = {
+        "postgresql": "INSERT INTO nothing_yet SELECT n, repeat('x', 2000) "
+        "FROM generate_series(1, 20000) n",
+        "mysql": "INSERT INTO nothing_yet SELECT seq, repeat('x', 2000) FROM seq_1_to_20000",
+    }
+    busy = {
+        "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND query LIKE 'FETCH FORWARD %'",
+        "mysql": "SELECT count(*) FROM information_schema.processlist WHERE db = database() "
+        "AND command = 'Query' AND info LIKE '%nothing_yet%' AND id <> connection_id()",
+    }  # fmt: skip
+    kind = "postgresql" if server.startswith("postgresql") else "mysql"
+    with engine.begin() as connection:
+        connection.execute(text(many[kind]))
+    with SqlSource(server) as source:
+        reader = source.read("nothing_yet", 1_000)
+        assert next(reader).num_rows == 1_000
+        with engine.connect() as connection:
+            assert connection.execute(text(busy[kind])).scalar() == 1
+        assert sum(part.num_rows for part in reader) == 19_000
+    engine.dispose()
 
 
 def test_a_snapshot_of_a_server(server: str, new_engagement: Callable[..., Engagement]) -> None:

@@ -100,6 +100,14 @@ def test_a_person_can_overrule_what_was_found(exports: Path) -> None:
         read(exports, encoding="klingon")
 
 
+def test_what_was_found_can_be_overruled_for_one_table(exports: Path) -> None:
+    (exports / "patients.csv").write_bytes("id,name\n1,'Čapek'\n".encode("cp1250"))
+    (exports / "staff.csv").write_bytes("id;name\n1;Ελένη Νικολάου\n".encode("cp1253"))
+    own = {"patients": {"encoding": "cp1250", "delimiter": ",", "quote": "none"}}
+    assert read(exports, tables=own)["name"].to_pylist() == ["'Čapek'"]
+    assert read(exports, "staff", tables=own)["name"].to_pylist() == ["Ελένη Νικολάου"]
+
+
 def test_short_name_lists_are_told_apart() -> None:
     assert guess("\n".join(GREEK).encode("cp1253")) == "cp1253"
     assert guess("\n".join(RUSSIAN).encode("cp1251")) == "cp1251"
@@ -197,7 +205,7 @@ def test_a_zip_is_read_like_the_folder(exports: Path, tmp_path: Path) -> None:
         read(archive)
 
 
-@pytest.mark.parametrize("name", ["old.mdb", "export.xlsx", "dump.sql"])
+@pytest.mark.parametrize("name", ["old.mdb", "old.accdb", "practice.bak"])
 def test_kinds_that_are_not_read_say_what_to_do(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"x")
     with pytest.raises(SourceError, match="cannot be read directly") as caught:
