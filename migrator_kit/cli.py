@@ -114,6 +114,17 @@ def audit(folder: Folder, as_json: Json = False) -> None:
 
 
 @app.command()
+def propose(folder: Folder, as_json: Json = False) -> None:
+    """Propose a mapping for the snapshot, and write it where the engagement has none yet."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.mapping.propose.command import propose_for, report_text
+    from migrator_kit.progress import for_terminal
+
+    report = propose_for(Engagement.open(folder), progress=for_terminal())
+    _print_json(report) if as_json else print(report_text(report))
+
+
+@app.command()
 def confirm(
     folder: Folder,
     fields: Annotated[list[str] | None, typer.Argument(help="Rows as Object.Field.")] = None,

@@ -191,6 +191,21 @@ class ComputeSettings(_Section):
     workers: Annotated[int, Field(ge=1, le=64)] = 2
 
 
+class LanguageModelSettings(_Section):
+    """A language model that may be asked about columns in doubt: it is sent names and shapes."""
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    model: Annotated[str, Field(min_length=1)]
+    key_variable: str | None = None
+    """Environment variable that holds the key; the key itself is never here."""
+
+
+class MappingSettings(_Section):
+    """How a mapping is proposed. No language model is asked unless one is named."""
+
+    language_model: LanguageModelSettings | None = None
+
+
 class EngagementFile(_Section):
     """The content of `engagement.yml`."""
 
@@ -200,6 +215,7 @@ class EngagementFile(_Section):
     target: TargetSettings = TargetSettings()
     sample: SampleSettings = SampleSettings()
     compute: ComputeSettings = ComputeSettings()
+    mapping: MappingSettings = MappingSettings()
     ledger: str | None = None
 
 
