@@ -56,6 +56,8 @@ class Outcome:
     digest: str | None = None
     modified_time: str | None = None
     """When Zoho CRM says it wrote the record: a later time means that somebody else did too."""
+    link_digest: str | None = None
+    """Of a restored record: what its second pass is known by from now on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from migrator_kit.load.matching import Matches
 from migrator_kit.load.states import Action, Reason
+from migrator_kit.mapping.model import Writes
 
 REFUSED_BEFORE = "refused_before"
 """Hold: Zoho refused exactly this payload already; `migrator retry` sends it again."""
@@ -38,6 +40,9 @@ class Known:
     several: Collection[str] = ()
     refused: pd.Series = field(default_factory=_empty)
     colliding: Collection[str] = ()
+    matches: Matches = field(default_factory=Matches)
+    """What the mapping's match rules found."""
+    writes: Writes = Writes.UPSERT
 
 
 def decide(
@@ -67,6 +72,13 @@ def decide(
         by_key = frame["key"].map(known.found).astype("str")
         matched = ~landed & by_key.notna()
         frame["zoho_id"] = frame["zoho_id"].where(~matched, by_key)
+    by_rule = ids.map(known.matches.found).astype("str")
+    alike = ~landed & ~matched & by_rule.notna()
+    frame["zoho_id"] = frame["zoho_id"].where(~alike, by_rule)
+    stands = landed | matched | alike
+    several |= ~stands & ids.isin(list(known.matches.several))
+    shared = ~stands & ids.isin(list(known.matches.shared))
+    creating, updating = known.writes is Writes.CREATE, known.writes is Writes.UPDATE
     cases = (
         (frame["field"].notna(), Action.HOLD, Reason.PARENT_NOT_LANDED),
         (ids.isin(list(known.colliding)), Action.HOLD, Reason.KEYS_COLLIDE),
@@ -74,7 +86,10 @@ def decide(
         (landed & (frame["digest"] == frame["before_digest"]), Action.SKIP, ""),
         (ids.map(known.refused) == frame["digest"], Action.HOLD, REFUSED_BEFORE),
         (several, Action.HOLD, Reason.SEVERAL_MATCHES),
-        (landed | matched, Action.UPDATE, ""),
+        (shared, Action.HOLD, Reason.MATCH_TAKEN),
+        (stands & creating, Action.HOLD, Reason.ONLY_CREATE),
+        (~stands & updating, Action.HOLD, Reason.ONLY_UPDATE),
+        (stands, Action.UPDATE, ""),
     )
     masks = [np.asarray(mask, dtype=bool) for mask, _, _ in cases]
     frame["action"] = _chosen(masks, [str(action) for _, action, _ in cases], str(Action.CREATE))

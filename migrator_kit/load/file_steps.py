@@ -176,7 +176,7 @@ def _without_standing(
     if standing:
         found = [row for row in rows if row.source_id in standing]
         batch = unsent.batch(ATTACHMENTS, Call.FILE, found)
-        unsent.matched(batch, [standing[row.source_id] for row in found])
+        unsent.matched(batch, [(standing[row.source_id], None) for row in found])
         taken.update(zoho_id for zoho_id in standing.values() if zoho_id)
     return [one for one in group if one.source_id not in standing]
 

@@ -14,14 +14,16 @@ import pyarrow.parquet as pq
 
 from migrator_kit.load.decide import Known
 from migrator_kit.load.ledger import Ledger
+from migrator_kit.load.matching import Matches, match_records
 from migrator_kit.load.order import LoadStep, module_of
-from migrator_kit.load.org_schema import OrgSchema
+from migrator_kit.load.org_schema import WITHOUT_FIELDS, OrgSchema
 from migrator_kit.load.owners import Owners
 from migrator_kit.load.payload import Column, Layout, Links, Parents
 from migrator_kit.load.provision_plan import ShapedParts
 from migrator_kit.load.states import Status
 from migrator_kit.load.target import Target
 from migrator_kit.load.target_fields import TargetField, record_fields
+from migrator_kit.load.vault import Vault
 from migrator_kit.mapping.model import Landing, Mapping, ObjectName
 from migrator_kit.zoho import limits
 
@@ -50,6 +52,7 @@ class LoadJob:
     mapping: Mapping
     target: Target
     ledger: Ledger
+    vault: Vault
     names: Map[str, Map[str, str]]
     schema: OrgSchema
     owners: Owners
@@ -106,6 +109,8 @@ class LoadJob:
             several,
             self.refused(step),
             self._colliding(step, layout),
+            self._matches(step, layout, landed, found),
+            step.mapping.writes,
         )
 
     def refused(self, step: LoadStep) -> pd.Series:
@@ -127,9 +132,13 @@ class LoadJob:
         api_name = self.names[field.module].get(field.logical, field.logical)
         info = self.schema.by_api_name(field.module, api_name)
         row = field.mapping
+        # A field that is not provisioned yet cannot be read either.
+        absent = info is None and field.module not in WITHOUT_FIELDS
+        hidden = absent or (info is not None and info.hidden_by_hipaa)
         return Column(
-            field.logical, api_name, info.data_type if info else "text", row.lookup, row.on_missing
-        )
+            field.logical, api_name, info.data_type if info else "text", row.lookup,
+            row.on_missing, row.on_conflict, hidden,
+        )  # fmt: skip
 
     def _parents(self, name: ObjectName) -> Parents:
         module = module_of(self.mapping.object(name))
@@ -170,6 +179,25 @@ class LoadJob:
         twice = frame["key"].duplicated(keep=False)
         found = frame.drop_duplicates("key").set_index("key")["zoho_id"]
         return found, frame.loc[twice, "key"].unique().tolist()
+
+    def _matches(
+        self, step: LoadStep, layout: Layout, landed: pd.DataFrame, found: pd.Series | None
+    ) -> Matches:
+        """Return what the match rules find for records that no source key leads to."""
+        rules, key = step.mapping.match, layout.key
+        if not rules or key is None:
+            return Matches()
+        settled = set(landed.index)
+        if found is not None and len(found):
+            for part in self.parts(step.object):
+                by_key = pc.is_in(part[key.logical], value_set=pa.array(found.index, pa.string()))
+                settled.update(part.filter(by_key)["source_id"].to_pylist())
+        return match_records(
+            self.target.client, layout, rules, self.parts(step.object), settled=settled,
+            taken=set(landed["zoho_id"]),
+            keyed=self.schema.by_api_name(step.module, key.api_name) is not None,
+            few=self.scope is not None,
+        )  # fmt: skip
 
     def _colliding(self, step: LoadStep, layout: Layout) -> list[str]:
         """Return the records whose source keys differ in case alone.

@@ -1,147 +1,223 @@
 """What happened in Zoho CRM after the load: edits of our records, and what hangs on them now.
 
-Reads only. An edit shows in the record's time of change or in who changed it last. What hangs on a
-record are notes, attachments, and records that point at it through any lookup of the modules that
-the migration touches.
+Reads only. An edit shows in the record's time of change or in who changed it last; which fields it
+was tells the comparison with what we wrote. What hangs on a record are notes, attachments, and
+records that point at it through any lookup of the modules that the migration touches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import pandas as pd
 
+from migrator_kit.load.changes import MODIFIED, MODIFIED_BY, Standing, later
 from migrator_kit.load.job import IN_FLIGHT, LoadJob
-from migrator_kit.load.readback import MODIFIED
-from migrator_kit.load.states import Reason, Status
+from migrator_kit.load.payload import Column
+from migrator_kit.load.revise import parts
+from migrator_kit.load.sameness import same
+from migrator_kit.load.states import Reason
 from migrator_kit.zoho import limits
-from migrator_kit.zoho.values import coql_in, from_zoho_datetime
+from migrator_kit.zoho.values import coql_in
 
 _ANY_MODULE = "se_module"
 """What the metadata names as the module of `What_Id` (fact sheet 2.8)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a record stays as it is: what changed or hangs on it, who did it, and when."""
+
+    reason: Reason
+    changed: str = ""
+    by: str = ""
+    at: str = ""
+
+
+@dataclass(slots=True)
 class LaterWork:
-    """Decides, module by module from the leaves up, what may be deleted."""
+    """Decides, module by module from the leaves up, what may be deleted.
 
-    def __init__(self, job: LoadJob, force: Collection[str]) -> None:
-        self._job, self._force = job, force
-        self._client = job.target.client
-        self._gone: set[str] = set()
-        self._notes: dict[tuple[str, str], dict[str, str | None]] = {}
+    `force` are records that go all the same, as `source id` or `Object/source id`.
+    """
 
-    def holds(self, module: str, rows: pd.DataFrame) -> dict[str, Reason]:
+    job: LoadJob
+    force: Collection[str] = ()
+    _gone: set[str] = field(default_factory=set)
+    _released: set[str] = field(default_factory=set)
+    _kinds: dict[str, str] = field(default_factory=dict)
+    _notes: dict[tuple[str, str], dict[str, Standing]] = field(default_factory=dict, repr=False)
+
+    def forced(self, name: str, source_id: str) -> bool:
+        """Tell whether a person named this record."""
+        return source_id in self.force or f"{name}/{source_id}" in self.force
+
+    def release(self, zoho_ids: Collection[str]) -> None:
+        """Note records that get their old values back, and so let go of what they point at."""
+        self._released.update(zoho_ids)
+
+    def holds(self, name: str, module: str, rows: pd.DataFrame) -> dict[str, Hold]:
         """Return why some of these records have to stay, by source id.
 
-        `rows` has source_id, zoho_id, state, modified_time, parent_module and parent_id. What is
-        not held counts as gone for everything asked later.
+        `rows` has source_id, zoho_id, modified_time, payload_digest, link_digest, parent_module
+        and parent_id. What is not held counts as gone for everything asked later.
         """
-        edited = self._edited(module, rows)
-        held: dict[str, Reason] = {}
-        ids: dict[str, str] = {}
-        for source_id, zoho_id, state in zip(
-            rows["source_id"], rows["zoho_id"], rows["state"], strict=True
-        ):
-            ids[zoho_id] = source_id
-            if state != Status.CREATED:
-                held[source_id] = Reason.STOOD_BEFORE
-            elif zoho_id in edited and source_id not in self._force:
-                held[source_id] = Reason.EDITED_SINCE
+        ids = dict(zip(rows["zoho_id"], rows["source_id"], strict=True))
+        edited = self.edits(module, rows)
+        held = {
+            ids[zoho_id]: self._edit(standing)
+            for zoho_id, standing in edited.items()
+            if not self.forced(name, ids[zoho_id])
+        }
         self._gone |= {zoho_id for zoho_id, source_id in ids.items() if source_id not in held}
         if module not in limits.NO_COQL:
-            self._hold_parents(module, ids, held)
+            self._hold_parents(name, module, ids, held)
         return held
 
-    def _hold_parents(self, module: str, ids: dict[str, str], held: dict[str, Reason]) -> None:
+    def named(self, name: str, module: str, rows: pd.DataFrame, held: dict[str, Hold],
+              columns: Collection[Column]) -> dict[str, Hold]:  # fmt: skip
+        """Return the holds with the fields that were changed, where they are fields we wrote."""
+        edited = [key for key, hold in held.items() if hold.reason is Reason.EDITED_SINCE]
+        mine = rows[rows["source_id"].isin(edited)]
+        standing = self.standing(module, mine["zoho_id"].tolist(), columns)
+        images = written_fields(self.job, name, mine)
+        named = dict(held)
+        for source_id, zoho_id in zip(mine["source_id"], mine["zoho_id"], strict=True):
+            fields, now = images.get(source_id, {}), standing.get(zoho_id)
+            differing = [
+                one.logical for one in columns
+                if now and not one.hidden
+                and not same(now.fields.get(one.api_name), fields.get(one.api_name))
+            ]  # fmt: skip
+            hold = held[source_id]
+            changed = ", ".join(differing) or "fields that the migration does not fill"
+            named[source_id] = Hold(hold.reason, changed, hold.by, hold.at)
+        return named
+
+    def standing(
+        self, module: str, zoho_ids: list[str], columns: Collection[Column]
+    ) -> dict[str, Standing]:
+        """Return some records as they are now, by Zoho id."""
+        if module == "Notes":
+            notes = ((one, self.job.target.client.notes.get(one)) for one in zoho_ids)
+            return {one: Standing.of(note) for one, note in notes if note is not None}
+        names = [one.api_name for one in columns if not one.hidden]
+        select = [*dict.fromkeys([*names, MODIFIED, MODIFIED_BY])]
+        records = self.job.target.client.records
+        return {
+            str(row["id"]): Standing.of(row)
+            for part in parts(zoho_ids)
+            for row in records.coql(select, module, coql_in("id", part), page_size=limits.LIST_PAGE)
+        }
+
+    def author(self, standing: Standing) -> str:
+        """Return who changed a record last, as the org knows them."""
+        found = next((u for u in self.job.target.users if u.id == standing.author_id), None)
+        return found.email if found else f"user {standing.author_id or 'unknown'}"
+
+    def _edit(self, standing: Standing) -> Hold:
+        by, at = self.author(standing), standing.modified_time or ""
+        return Hold(Reason.EDITED_SINCE, by=by, at=at)
+
+    def _hold_parents(
+        self, name: str, module: str, ids: dict[str, str], held: dict[str, Hold]
+    ) -> None:
         """Hold what something that stays hangs on; and then what hangs on that, and so on."""
-        hanging = self._hanging(module, [one for one, key in ids.items() if key not in held])
+        hanging = self.hanging(module, [one for one, key in ids.items() if key not in held])
         found = True
         while found:
             found = False
             for zoho_id, children in hanging.items():
                 source_id = ids[zoho_id]
-                stays = source_id in held or source_id in self._force
-                if not stays and children - self._gone:
-                    held[source_id] = Reason.LINKED_SINCE
+                stays = source_id in held or self.forced(name, source_id)
+                left = children - self._gone - self._released
+                if not stays and left:
+                    held[source_id] = Hold(Reason.LINKED_SINCE, self.told(left))
                     self._gone.discard(zoho_id)
                     found = True
 
-    def _edited(self, module: str, rows: pd.DataFrame) -> set[str]:
+    def told(self, children: Collection[str]) -> str:
+        """Return in words what hangs on a record: how many of which module."""
+        counts = Counter(self._kinds.get(child, "records") for child in children)
+        return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+
+    def edits(self, module: str, rows: pd.DataFrame) -> dict[str, Standing]:
+        """Return the records that somebody changed since, by Zoho id."""
         if module == "Attachments":
-            return set()
-        written = dict(zip(rows["zoho_id"], rows["modified_time"], strict=True))
+            return {}
+        times = rows["modified_time"].astype("object")
+        written = dict(zip(rows["zoho_id"], times, strict=True))
         if module == "Notes":
-            changes: Iterable[tuple[str, str | None]] = self._note_changes(rows)
+            pairs = rows[["parent_module", "parent_id"]].drop_duplicates()
+            parents = pairs.itertuples(index=False)
+            found: dict[str, Standing] = {}
+            for parent_module, parent_id in parents:
+                found |= self._notes_of(parent_module, parent_id)
         else:
-            changes = self._record_changes(module, list(written))
+            found = self.standing(module, list(written), ())
         return {
-            zoho_id
-            for zoho_id, modified in changes
-            if zoho_id in written and _later(modified, written[zoho_id])
+            zoho_id: standing
+            for zoho_id, standing in found.items()
+            if zoho_id in written and self._by_others(standing, written[zoho_id])
         }
 
-    def _record_changes(self, module: str, zoho_ids: list[str]) -> Iterator[tuple[str, str | None]]:
-        """Yield id and time of change; None for a change by somebody else than us."""
-        for part in _parts(zoho_ids):
-            for row in self._client.records.coql(
-                [MODIFIED, "Modified_By"], module, coql_in("id", part)
-            ):
-                author = (row.get("Modified_By") or {}).get("id")
-                ours = author is None or str(author) == self._job.target.api_user.id
-                yield str(row["id"]), row.get(MODIFIED) if ours else None
+    def _by_others(self, standing: Standing, written: object) -> bool:
+        if standing.author_id not in (None, self.job.target.api_user.id):
+            return True
+        # Not knowing when we wrote it, our own user's name on it is all there is to go by.
+        return isinstance(written, str) and later(standing.modified_time, written)
 
-    def _note_changes(self, rows: pd.DataFrame) -> Iterator[tuple[str, str | None]]:
-        parents = rows[["parent_module", "parent_id"]].drop_duplicates()
-        for module, parent_id in parents.itertuples(index=False):
-            yield from self._notes_of(module, parent_id).items()
-
-    def _notes_of(self, module: str, record_id: str) -> dict[str, str | None]:
+    def _notes_of(self, module: str, record_id: str) -> dict[str, Standing]:
         parent = (module, record_id)
         if parent not in self._notes:
-            listed = self._client.notes.list_for(module, record_id, (MODIFIED,))
-            self._notes[parent] = {str(one["id"]): one.get(MODIFIED) for one in listed}
+            listed = self.job.target.client.notes.list_for(
+                module, record_id, (MODIFIED, MODIFIED_BY)
+            )
+            self._notes[parent] = {str(one["id"]): Standing.of(one) for one in listed}
         return self._notes[parent]
 
-    def _hanging(self, module: str, zoho_ids: list[str]) -> dict[str, set[str]]:
+    def hanging(self, module: str, zoho_ids: list[str]) -> dict[str, set[str]]:
         """Return the ids of everything that hangs on each record."""
         hanging: dict[str, set[str]] = {zoho_id: set() for zoho_id in zoho_ids}
-        for child, field in self._lookups_to(module):
-            for part in _parts(zoho_ids):
-                for row in self._client.records.coql([field], child, coql_in(field, part)):
-                    parent = str((row.get(field) or {}).get("id"))
+        records = self.job.target.client.records
+        for child, lookup in self._lookups_to(module):
+            for part in parts(zoho_ids):
+                for row in records.coql([lookup], child, coql_in(lookup, part)):
+                    parent = str((row.get(lookup) or {}).get("id"))
                     if parent in hanging:
                         hanging[parent].add(str(row["id"]))
+                        self._kinds[str(row["id"])] = child
         with ThreadPoolExecutor(IN_FLIGHT) as pool:
             attached = pool.map(lambda zoho_id: self._attached_to(module, zoho_id), zoho_ids)
-            for zoho_id, children in zip(zoho_ids, attached, strict=True):
-                hanging[zoho_id] |= children
+            for zoho_id, (files, notes) in zip(zoho_ids, attached, strict=True):
+                self._kinds |= dict.fromkeys(files, "Attachments") | dict.fromkeys(notes, "Notes")
+                hanging[zoho_id] |= files | notes
         return hanging
 
-    def _attached_to(self, module: str, zoho_id: str) -> set[str]:
-        """Return ids of the notes and files of one record. Runs in a worker thread."""
-        files = {one.id for one in self._client.attachments.list(module, zoho_id)}
-        return files | set(self._notes_of(module, zoho_id))
+    def _attached_to(self, module: str, zoho_id: str) -> tuple[set[str], set[str]]:
+        """Return ids of the files and notes of one record. Runs in a worker thread."""
+        files = {one.id for one in self.job.target.client.attachments.list(module, zoho_id)}
+        return files, set(self._notes_of(module, zoho_id))
 
     def _lookups_to(self, module: str) -> list[tuple[str, str]]:
         """Return child module and field of every lookup that can point at `module`."""
         return [
-            (child, field.api_name)
-            for child, fields in self._job.schema.fields.items()
-            for field in fields
-            if field.data_type == "lookup" and field.lookup_module in (module, _ANY_MODULE)
+            (child, one.api_name)
+            for child, fields in self.job.schema.fields.items()
+            for one in fields
+            if one.data_type == "lookup" and one.lookup_module in (module, _ANY_MODULE)
         ]
 
 
-def _later(modified: str | None, written: object) -> bool:
-    """Tell whether a record changed after we wrote it; not known when means that it did not."""
-    if modified is None:
-        return True
-    if not isinstance(written, str):
-        return False
-    return from_zoho_datetime(modified) > from_zoho_datetime(written)
-
-
-def _parts(ids: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), limits.COQL_IN_VALUES):
-        yield ids[start : start + limits.COQL_IN_VALUES]
+def written_fields(job: LoadJob, name: str, rows: pd.DataFrame) -> dict[str, dict[str, object]]:
+    """Return what we wrote to some records, both passes together, by source id."""
+    whole: dict[str, dict[str, object]] = {}
+    for column in ("payload_digest", "link_digest"):
+        digests = dict(zip(rows["source_id"], rows[column].astype("object"), strict=True))
+        known = {key: made for key, made in digests.items() if isinstance(made, str)}
+        for source_id, image in job.vault.written(name, known).items():
+            whole.setdefault(source_id, {}).update(image.fields)
+    return whole

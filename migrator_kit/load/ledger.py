@@ -20,6 +20,7 @@ from sqlalchemy import (
     Engine,
     Select,
     Text,
+    and_,
     create_engine,
     event,
     func,
@@ -38,10 +39,17 @@ from migrator_kit.load.audit_log import ChainCheck
 from migrator_kit.load.batches import Batch, Intended
 from migrator_kit.load.ledger_errors import ledger_errors
 from migrator_kit.load.loader_lock import loader_lock
-from migrator_kit.load.states import Action, BatchState, Call, Status
+from migrator_kit.load.states import LANDED, Action, BatchState, Call, Status
 from migrator_kit.load.writer import Writer
 
-CROSSWALK = ("source_id", "module", "zoho_id", "state", "payload_digest", "link_digest", "run_id")
+CROSSWALK = (
+    "source_id", "module", "zoho_id", "state", "payload_digest", "link_digest", "modified_time",
+    "run_id",
+)  # fmt: skip
+CURES = (
+    "object", "source_id", "reason", "code", "field", "failure", "failed_run", "cure", "cured_run",
+    "cured_as",
+)  # fmt: skip
 LATEST = (
     "object", "source_id", "status", "reason", "code", "field", "payload_digest", "run_id", "at",
 )  # fmt: skip
@@ -97,6 +105,34 @@ class Ledger:
         """Return the newest outcome of each record that has not landed, or not as planned."""
         return self.latest_outcomes(object_name, (Status.FAILED, Status.HELD))
 
+    def cures(self) -> pd.DataFrame:
+        """Return which failure was cured by what, one row for each: columns `CURES`.
+
+        A failure is cured by the next outcome of the same record that landed.
+        """
+        failed, cured = schema.outcome.alias("failed"), schema.outcome.alias("cured")
+        same = and_(cured.c.object == failed.c.object, cured.c.source_id == failed.c.source_id)
+        after = schema.outcome.alias("after")
+        nearest = (
+            select(func.min(after.c.seq))
+            .where(after.c.object == failed.c.object, after.c.source_id == failed.c.source_id,
+                   after.c.seq > failed.c.seq)
+            .scalar_subquery()
+        )  # fmt: skip
+        return self._frame(
+            select(
+                failed.c.object, failed.c.source_id, failed.c.reason, failed.c.code,
+                failed.c.field, failed.c.seq.label("failure"), failed.c.run_id.label("failed_run"),
+                cured.c.seq.label("cure"), cured.c.run_id.label("cured_run"),
+                cured.c.status.label("cured_as"),
+            )
+            .select_from(failed.join(cured, same))
+            .where(cured.c.seq == nearest)
+            .where(failed.c.status.in_((Status.FAILED, Status.HELD)))
+            .where(cured.c.status.in_(LANDED))
+            .order_by(failed.c.seq)
+        )  # fmt: skip
+
     def marks(self, object_name: str) -> pd.DataFrame:
         """Return the read-back marks of an object's notes or files, one row for each source id."""
         table = schema.mark
@@ -136,6 +172,13 @@ class Ledger:
                 )
                 for head in heads
             ]  # fmt: skip
+
+    def org_states(self, run_id: str) -> dict[str, str]:
+        """Return the digests of the org that a run kept, by moment: `before`, `after`."""
+        table = schema.org_state
+        query = select(table.c.moment, table.c.digest).where(table.c.run_id == run_id)
+        with ledger_errors(), self._engine.connect() as connection:
+            return {str(row.moment): str(row.digest) for row in connection.execute(query)}
 
     def field_names(self) -> pd.DataFrame:
         """Return logical name → label → API name of every provisioned or found field."""

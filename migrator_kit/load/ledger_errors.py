@@ -29,12 +29,13 @@ def ledger_errors() -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        raise _explained(str(error.orig).lower()) from None
+        raise explained(str(error.orig).lower()) from None
     except SQLAlchemyError as error:
         raise LedgerError(f"The ledger cannot be used ({type(error).__name__}).") from None
 
 
-def _explained(problem: str) -> LedgerError:
+def explained(problem: str) -> LedgerError:
+    """Return a database's complaint, in lower case, as what happened and what to do."""
     for sign, (message, hint) in _KNOWN.items():
         if sign in problem:
             return LedgerError(message, hint=hint)

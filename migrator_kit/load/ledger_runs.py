@@ -12,6 +12,7 @@ from migrator_kit.load.batches import Settled
 from migrator_kit.load.job import LoadJob
 from migrator_kit.load.order import load_order
 from migrator_kit.load.readback import landed_outcomes
+from migrator_kit.load.states import Action
 from migrator_kit.load.writer import Writer
 from migrator_kit.progress import Progress
 
@@ -42,6 +43,11 @@ def recover(job: LoadJob, writer: Writer, progress: Progress) -> int:
     if not open_batches:
         return 0
     keys = _key_fields(job)
+    for one in open_batches:
+        # Whether an update landed is not known: what stood before it is settled when it is sent
+        # again.
+        updated = (row.source_id for row in one.rows if row.action is Action.UPDATE)
+        job.vault.loosen(one.object, one.run_id, updated)
     taken = set(job.ledger.landed()["zoho_id"])
     with progress("Reading back what an interrupted run sent", len(open_batches)) as bar:
         for batch in open_batches:

@@ -51,6 +51,7 @@ field_name = _table(
     "field_name", "module logical", "label api_name field_id data_type run_id", "created"
 )
 provisioning = _table("provisioning", "#seq", "run_id kind module label value field_id at")
+org_state = _table("org_state", "run_id moment", "digest at")
 audit = _table(
     "audit",
     "#seq",
@@ -107,6 +108,15 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE TABLE audit (seq BIGINT PRIMARY KEY, at TEXT, run_id TEXT, action TEXT,"
             " module TEXT, source_id TEXT, zoho_id TEXT, before_digest TEXT, after_digest TEXT,"
             " previous_hash TEXT, hash TEXT)",
+        ),
+    ),
+    Migration(
+        2,
+        "digests of the org at moments of a run",
+        (
+            "CREATE TABLE org_state (run_id TEXT NOT NULL, moment TEXT NOT NULL, digest TEXT,"
+            " at TEXT, PRIMARY KEY (run_id, moment))",
+            "CREATE INDEX outcome_by_run ON outcome (run_id)",
         ),
     ),
 )

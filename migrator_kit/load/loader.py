@@ -28,6 +28,9 @@ from migrator_kit.load.writer import Writer
 from migrator_kit.mapping.model import Landing
 from migrator_kit.progress import SILENT, Progress
 
+LINKED = " (second pass)"
+"""Ends the name of an object in the report of its deferred lookups."""
+
 
 def run_load(
     engagement: Engagement,
@@ -37,6 +40,7 @@ def run_load(
     kind: str = "load",
     target: Target | None = None,
     retry: bool = False,
+    state: Callable[[LoadJob], str] | None = None,
     progress: Progress = SILENT,
 ) -> LoadReport:
     """Load the engagement, or the records in `scope`, and return what was done.
@@ -46,7 +50,7 @@ def run_load(
     what `load` raises.
     """
     with open_job(engagement, scope=scope, target=target, retry=retry) as job:
-        return load(job, run_id, kind=kind, progress=progress)
+        return load(job, run_id, kind=kind, state=state, progress=progress)
 
 
 def load(
@@ -55,16 +59,21 @@ def load(
     *,
     kind: str = "load",
     in_flight: int = IN_FLIGHT,
+    state: Callable[[LoadJob], str] | None = None,
     progress: Progress = SILENT,
 ) -> LoadReport:
     """Load what the job describes and return what was done.
 
+    `state` gives the digest of the org, kept in the ledger as it was before the run: the undo
+    compares itself with it (see `org_state`).
     Raises LedgerError where another loader is at work, TargetError and BudgetExhausted where the
     load had to stop; calling it again goes on from there.
     """
     with job.ledger.writing(f"{kind} {run_id}", run_id) as writer:
         writer.bind_org(job.target.org_id)
         with running(job, writer, kind):
+            if state is not None and "before" not in job.ledger.org_states(run_id):
+                writer.record_state("before", state(job))
             return _Loading(job, writer, in_flight, progress).all()
 
 
@@ -95,7 +104,8 @@ class _Loading:
                 self._load_files(step)
         return LoadReport(
             self._writer.run_id, tuple(self._reports), self._calls, credits.spent - spent,
-            self._read_back, recovered, time.perf_counter() - started, self._writer.seconds,
+            self._read_back, recovered, time.perf_counter() - started,
+            self._writer.seconds + self._job.vault.seconds,
         )  # fmt: skip
 
     def _load_records_or_notes(self, step: LoadStep) -> None:
@@ -112,7 +122,7 @@ class _Loading:
     def _link(self, step: LoadStep) -> None:
         job, writer = self._job, self._writer
         self._drive(
-            f"Linking {step.object}", f"{step.object} (second pass)", step.module, None,
+            f"Linking {step.object}", f"{step.object}{LINKED}", step.module, None,
             lambda tally: link_sendings(job, step, writer, tally),
         )  # fmt: skip
 
@@ -145,6 +155,7 @@ class _Loading:
 
             pump = Pump(self._writer, in_flight=self._in_flight, settled=settled)
             pump.run(sendings(tally))
+            self._writer.record(name.removesuffix(LINKED), tally.afterwards)
         self._calls += pump.calls
         self._read_back += pump.read_back
         seconds = time.perf_counter() - started

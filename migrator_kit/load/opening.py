@@ -13,6 +13,7 @@ from migrator_kit.load.owners import Owners, resolve_owners
 from migrator_kit.load.provision import field_names, provisioning_plan, require_provisioned
 from migrator_kit.load.provision_plan import ShapedParts
 from migrator_kit.load.target import Target, open_target
+from migrator_kit.load.vault import Vault, open_vault
 from migrator_kit.mapping.decisions import require_confirmed
 from migrator_kit.mapping.files import load_mapping
 from migrator_kit.mapping.model import Mapping
@@ -41,6 +42,8 @@ def open_job(
     with ExitStack() as stack:
         ledger = open_ledger(engagement)
         stack.callback(ledger.close)
+        vault = open_vault(engagement)
+        stack.callback(vault.close)
         opened = target or open_target(engagement)
         if target is None:
             stack.callback(opened.close)
@@ -49,6 +52,7 @@ def open_job(
             mapping,
             opened,
             ledger,
+            vault,
             resolve_owners(engagement, snapshot, mapping, opened),
             key=engagement.key(),
             file_bytes=int(engagement.settings.target.file_limit_mb * 1024 * 1024),
@@ -64,6 +68,7 @@ def new_job(
     mapping: Mapping,
     target: Target,
     ledger: Ledger,
+    vault: Vault,
     owners: Owners,
     *,
     key: bytes,
@@ -81,6 +86,7 @@ def new_job(
     if not planning:
         require_provisioned(plan, ledger, mapping)
     return LoadJob(
-        shaped, mapping, target, ledger, field_names(ledger, mapping), plan.schema, owners, key,
+        shaped, mapping, target, ledger, vault,
+        field_names(ledger, mapping), plan.schema, owners, key,
         file_bytes, files_root, scope, retry, planning,
     )  # fmt: skip

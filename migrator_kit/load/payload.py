@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migrator_kit.mapping.model import MissingParent, ObjectName
+from migrator_kit.mapping.model import MissingParent, ObjectName, OnConflict
 
 SE_MODULE = "$se_module"
 Row = dict[str, Any]
@@ -33,6 +33,9 @@ class Column:
     data_type: str = "text"
     lookup: tuple[ObjectName, ...] = ()
     on_missing: MissingParent = MissingParent.EXCLUDE
+    on_conflict: OnConflict = OnConflict.ASK
+    hidden: bool = False
+    """Whether the org hides the field's values from us (fact sheet 2.10)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from migrator_kit.load.file_steps import survey_files
 from migrator_kit.load.job import IN_FLIGHT, LoadJob, Scope
 from migrator_kit.load.opening import open_job
 from migrator_kit.load.order import LoadStep, load_order
+from migrator_kit.load.revisions import step_outlook
 from migrator_kit.load.states import Action, Call
-from migrator_kit.load.survey import survey_notes, survey_records
 from migrator_kit.load.target import Target
 from migrator_kit.mapping.model import Landing
 from migrator_kit.zoho import limits
@@ -102,13 +102,13 @@ def plan_load(
 
 def plan_job(job: LoadJob) -> LoadPlan:
     """Return the plan of a job opened for planning. Reads the target, writes nothing."""
-    counted = [(step, *_count(job, step)) for step in load_order(job.mapping)]
+    counted = [(step, _count(job, step)) for step in load_order(job.mapping)]
     holds = Counter[tuple[str, str]]()
     modules: dict[str, ModulePlan] = {}
     seconds = _measured(job)
-    for step, counts, reasons, parents in counted:
-        holds.update({(str(step.object), reason): n for reason, n in reasons.items()})
-        fresh = _cost(job, step, counts, parents, seconds)
+    for step, found in counted:
+        holds.update({(str(step.object), reason): n for reason, n in found.reasons.items()})
+        fresh = _cost(job, step, found, seconds)
         stood = modules.get(fresh.module)
         modules[fresh.module] = fresh if stood is None else _sum(stood, fresh)
     rows = [(name, reason, count) for (name, reason), count in sorted(holds.items())]
@@ -119,50 +119,57 @@ def plan_job(job: LoadJob) -> LoadPlan:
     )
 
 
-def _count(job: LoadJob, step: LoadStep) -> tuple[Counter[str], Counter[str], int]:
-    """Return records by action, held ones by reason, and how many parents get files."""
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Records by action, held ones by reason; how many are looked at, how many get files."""
+
+    actions: Counter[str]
+    reasons: Counter[str]
+    looked_up: int = 0
+    parents: int = 0
+
+
+def _count(job: LoadJob, step: LoadStep) -> _Counted:
     if step.mapping.landing is Landing.FILES:
         return _count_files(job, step)
-    survey = survey_notes if step.mapping.landing is Landing.NOTES else survey_records
-    counts, reasons = Counter[str](), Counter[str]()
-    for chunk in survey(job, step, job.known(step)):
-        counts.update(chunk.decisions["action"].tolist())
-        held = chunk.decisions["reason"]
-        reasons.update(held[held != ""].tolist())
-    return counts, reasons, 0
+    outlook = step_outlook(job, step)
+    return _Counted(outlook.counts, outlook.reasons, outlook.looked_up)
 
 
-def _count_files(job: LoadJob, step: LoadStep) -> tuple[Counter[str], Counter[str], int]:
+def _count_files(job: LoadJob, step: LoadStep) -> _Counted:
     counts, reasons = Counter[str](), Counter[str]()
     parents = 0
     for part in survey_files(job, step):
         counts.update(str(one.action) for one in part)
         reasons.update(str(one.reason) for one in part if one.action is Action.HOLD)
         parents += len({one.parent for one in part if one.action is Action.CREATE})
-    return counts, reasons, parents
+    return _Counted(counts, reasons, parents=parents)
 
 
-def _cost(
-    job: LoadJob, step: LoadStep, counts: Counter[str], parents: int, seconds: dict[str, float]
-) -> ModulePlan:
+def _cost(job: LoadJob, step: LoadStep, found: _Counted, seconds: dict[str, float]) -> ModulePlan:
+    counts = found.actions
     create, update = counts[Action.CREATE], counts[Action.UPDATE]
     if step.mapping.landing is Landing.FILES:
         # One upload each, one listing per parent to verify them by (fact sheet 8.1, 11.2).
-        calls = create + parents
+        calls = create + found.parents
         cost, call = calls, Call.FILE
     else:
         calls = limits.calls_for(create) + limits.calls_for(update)
-        is_note = step.mapping.landing is Landing.NOTES
         cost = limits.credits_for_write(create) + limits.credits_for_write(update)
-        call = Call.NOTE if is_note else Call.UPSERT
+        call = Call.NOTE if step.mapping.landing is Landing.NOTES else Call.UPSERT
     look_ups = 0
     if step.mapping.key is not None and step.module not in limits.NO_COQL:
         look_ups = max(1, math.ceil(job.rows(step.object) / limits.COQL_PAGE))
+    is_note = step.mapping.landing is Landing.NOTES
+    # What is to be updated is looked at first: notes one by one, records by the page.
+    looks = found.looked_up if is_note else math.ceil(found.looked_up / limits.COQL_IN_VALUES)
+    looks_cost = looks if is_note else looks * limits.credits_for_coql(limits.LIST_PAGE)
     took = seconds.get(f"{step.module} {call}", ASSUMED_SECONDS[call])
-    minutes = (calls + look_ups) * took / IN_FLIGHT / 60
+    minutes = (calls + look_ups + looks) * took / IN_FLIGHT / 60
     return ModulePlan(
-        step.module, create, update, counts[Action.SKIP], counts[Action.HOLD], calls + look_ups,
-        cost + look_ups * limits.credits_for_coql(limits.COQL_PAGE), minutes,
+        step.module, create, update, counts[Action.SKIP], counts[Action.HOLD],
+        calls + look_ups + looks,
+        cost + look_ups * limits.credits_for_coql(limits.COQL_PAGE) + looks_cost, minutes,
     )  # fmt: skip
 
 

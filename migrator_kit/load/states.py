@@ -13,6 +13,7 @@ class Action(StrEnum):
     SKIP = "skip"
     HOLD = "hold"
     DELETE = "delete"
+    RESTORE = "restore"
 
 
 class Call(StrEnum):
@@ -26,6 +27,8 @@ class Call(StrEnum):
     NOTE = "note"
     FILE = "file"
     DELETE = "delete"
+    RESTORE = "restore"
+    """Undo of an update: the fields get back what stood there."""
 
 
 class BatchState(StrEnum):
@@ -49,6 +52,8 @@ class Status(StrEnum):
     FAILED = "failed"
     HELD = "held"
     ROLLED_BACK = "rolled_back"
+    RESTORED = "restored"
+    """An update was undone: the record stands as it did before."""
 
 
 LANDED = frozenset({Status.CREATED, Status.UPDATED, Status.MATCHED})
@@ -71,7 +76,13 @@ class Reason(StrEnum):
     FILE_DIFFERS = "file_differs_after_upload"
     FILE_CHANGED = "file_changed_since_upload"
     REBUILD_REFERENCE = "rebuild_reference"
-    STOOD_BEFORE = "stood_before"
+    CONFLICT = "changed_on_both_sides"
+    MATCH_TAKEN = "match_of_several_sources"
+    ONLY_CREATE = "stands_already_create_only"
+    ONLY_UPDATE = "not_there_update_only"
+    LATER_RUN = "written_by_a_later_run"
+    NOT_RESTORED = "not_restored"
+    HIDDEN = "hidden_in_target"
     EDITED_SINCE = "edited_since"
     LINKED_SINCE = "linked_since"
     NOT_DELETED = "not_deleted"
@@ -83,7 +94,7 @@ KEPT_OUTSIDE = frozenset({Reason.FILE_OVERSIZE, Reason.FILE_REFUSED})
 REMEDIES: dict[Reason, str] = {
     Reason.PARENT_NOT_LANDED: "Cure the parent first; the record is driven again on the next run.",
     Reason.KEYS_COLLIDE: "Zoho's unique fields ignore case: make these source keys differ more.",
-    Reason.SEVERAL_MATCHES: "Several records carry this source key: merge them in Zoho CRM.",
+    Reason.SEVERAL_MATCHES: "Several records of the org match: merge them in Zoho CRM.",
     Reason.DELETED_IN_TARGET: "Restore it from Zoho's recycle bin, or leave it deleted.",
     Reason.FILE_MISSING: "Put the file into the documents folder; the next run takes it.",
     Reason.FILE_UNREADABLE: "Give the migration read access to the file.",
@@ -94,7 +105,13 @@ REMEDIES: dict[Reason, str] = {
     Reason.FILE_DIFFERS: "The upload arrived damaged and was removed; run again.",
     Reason.FILE_CHANGED: "The file changed after it was uploaded: decide which one stays.",
     Reason.REBUILD_REFERENCE: "Rebuild the rule in Zoho CRM from the exported reference.",
-    Reason.STOOD_BEFORE: "It was in Zoho CRM before the migration: it is not deleted.",
+    Reason.CONFLICT: "Source and Zoho CRM both changed the field: decide which one stays.",
+    Reason.MATCH_TAKEN: "Several source records match one record of the org: decide whose it is.",
+    Reason.ONLY_CREATE: "The record stands already and the mapping creates only.",
+    Reason.ONLY_UPDATE: "No record of the org matches and the mapping updates only.",
+    Reason.LATER_RUN: "A later run wrote it as well: undo that run first.",
+    Reason.NOT_RESTORED: "Zoho CRM refused the old values: see the field and its code.",
+    Reason.HIDDEN: "The org hides the field from us, so its old value is not known.",
     Reason.EDITED_SINCE: "Somebody edited it since the load: it stays unless it is forced.",
     Reason.NOT_DELETED: "Zoho CRM refused to delete it: see whether it is locked or in approval.",
     Reason.LINKED_SINCE: "Something that stays hangs on it: it stays unless it is forced.",

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from migrator_kit.errors import MappingError
+from migrator_kit.load.batches import Intended
 from migrator_kit.load.decide import Known, decide
 from migrator_kit.load.job import LoadJob, Parent
 from migrator_kit.load.order import LoadStep
@@ -25,6 +26,8 @@ from migrator_kit.load.payload import (
     digest,
     references_of,
 )  # fmt: skip
+from migrator_kit.load.plain_columns import plain_rows
+from migrator_kit.load.states import Action
 
 CHUNK = 2_000
 NOTE_PARENT = "Parent_Id"
@@ -53,6 +56,43 @@ def survey_records(job: LoadJob, step: LoadStep, known: Known) -> Iterator[Surve
             stop = min(start + CHUNK, len(payload))
             rows = payload.rows(start, stop)
             yield _decided(payload, rows, start, stop, known, layout, job.key)
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredLinks:
+    """Deferred lookups of one part: those that differ from what was written last, by record.
+
+    `waiting` are records whose parent has not landed, with the lookup that waits.
+    """
+
+    planned: list[tuple[Intended, Row]] = field(repr=False)
+    waiting: list[tuple[str, str]]
+
+
+def planned_links(job: LoadJob, step: LoadStep) -> Iterator[DeferredLinks]:
+    """Yield what the second pass of a step has to do, part by part."""
+    layout, links = job.layout(step, second_pass=True), job.links(step)
+    landed = job.ledger.crosswalk(step.object).set_index("source_id")
+    refused = job.refused(step)
+    for part in job.parts(step.object):
+        payload = build(part, layout, links)
+        ids = pd.Series(payload.source_ids, dtype="str")
+        found = DeferredLinks([], [])
+        for source_id, lacking, zoho_id, before, no, row in zip(
+            payload.source_ids, payload.waiting, ids.map(landed["zoho_id"]),
+            ids.map(landed["link_digest"]), ids.map(refused), payload.rows(), strict=True,
+        ):  # fmt: skip
+            if not isinstance(zoho_id, str):
+                continue
+            if lacking is not None:
+                found.waiting.append((source_id, lacking))
+            made = digest(row, job.key)
+            if made not in (before, no) and (row or isinstance(before, str)):
+                stood = before if isinstance(before, str) else None
+                action = Action.UPDATE
+                intended = Intended(source_id, action, made, zoho_id=zoho_id, before_digest=stood)
+                found.planned.append((intended, row))
+        yield found
 
 
 def survey_notes(job: LoadJob, step: LoadStep, known: Known) -> Iterator[Surveyed]:
@@ -85,6 +125,19 @@ def parents_in(part: pa.Table, step: LoadStep, links: Links) -> list[Parent | No
         (module, zoho_id) if module is not None and zoho_id is not None else None
         for module, zoho_id in zip(modules, ids, strict=True)
     ]
+
+
+def planned_records(chunk: Surveyed) -> Iterator[tuple[Intended, Row]]:
+    """Yield the decisions of a chunk as rows of a batch, each with its payload."""
+    columns = ("source_id", "action", "digest", "key", "zoho_id", "before_digest")
+    for decision, row in zip(plain_rows(chunk.decisions, columns), chunk.rows, strict=True):
+        source_id, action, made, key, zoho_id, before = decision
+        yield (
+            Intended(
+                source_id, Action(action), made, key=key, zoho_id=zoho_id, before_digest=before
+            ),
+            row,
+        )
 
 
 def _decided(

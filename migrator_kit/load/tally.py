@@ -26,6 +26,8 @@ class Tally:
 
     bar: Bar
     counts: Counter[str] = field(default_factory=Counter)
+    afterwards: list[Outcome] = field(default_factory=list)
+    """Outcomes to write down when everything that was sent has come back."""
 
     def settled(self, outcomes: Iterable[Outcome]) -> None:
         """Count what became of some records."""

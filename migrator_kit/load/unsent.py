@@ -76,11 +76,27 @@ class Unsent:
         if self.before.get(outcome.source_id) != said:
             fresh.append(outcome)
 
-    def matched(self, batch: Batch, zoho_ids: Iterable[str | None]) -> None:
-        """Write down records that were found standing as they should, without any call."""
+    def later(self, outcome: Outcome, *, sent: bool) -> None:
+        """Keep an outcome that may stand beside what the step sends of the same record.
+
+        It is written down when the step is done: the newest outcome of a record is what counts.
+        """
+        if sent:
+            self.tally.counts[outcome.status] += 1
+            self.tally.afterwards.append(outcome)
+        else:
+            self.note(self.tally.afterwards, outcome)
+
+    def matched(self, batch: Batch, found: Iterable[tuple[str | None, str | None]]) -> None:
+        """Write down records that were found standing as they should, without any call.
+
+        `found` are Zoho's id and time of change of each.
+        """
         outcomes = [
-            Outcome(row.source_id, Status.MATCHED, zoho_id, digest=row.digest)
-            for row, zoho_id in zip(batch.rows, zoho_ids, strict=True)
+            Outcome(
+                row.source_id, Status.MATCHED, zoho_id, digest=row.digest, modified_time=modified
+            )
+            for row, (zoho_id, modified) in zip(batch.rows, found, strict=True)
         ]
         self.writer.exchange([], [batch])
         self.writer.exchange([Settled(batch, tuple(outcomes))], [])

@@ -146,8 +146,10 @@ class Writer:
         self._cross(connection, batch, landed, intended, instant)
         gone = [o.source_id for o in settled.outcomes if o.status is Status.ROLLED_BACK]
         self._uncross(connection, batch.object, gone)
+        restored = [o for o in settled.outcomes if o.status is Status.RESTORED]
+        self._take_back(connection, batch.object, restored, instant)
         written = [o for o in settled.outcomes if o.status in LANDED - {Status.MATCHED}]
-        written += [o for o in settled.outcomes if o.status is Status.ROLLED_BACK]
+        written += [o for o in settled.outcomes if o.status is Status.ROLLED_BACK] + restored
         self._audit(connection, [_entry(batch, o, intended, instant) for o in written])
 
     def _cross(
@@ -184,6 +186,47 @@ class Writer:
                 connection.execute(
                     delete(table).where(table.c.object == object_name, table.c.source_id.in_(chunk))
                 )
+
+    def _take_back(
+        self, connection: Connection, object_name: str, restored: list[Outcome], instant: str
+    ) -> None:
+        """Know restored records by what they were known by before; forget those we did not know."""
+        unknown = [o.source_id for o in restored if o.digest is None and o.link_digest is None]
+        self._uncross(connection, object_name, unknown)
+        statement = update(schema.crosswalk).where(schema.crosswalk.c.object == object_name)
+        for o in restored:
+            where = schema.crosswalk.c.source_id == o.source_id
+            values = {"payload_digest": o.digest, "link_digest": o.link_digest,
+                      "modified_time": o.modified_time, "at": instant}  # fmt: skip
+            connection.execute(statement.where(where).values(values))
+
+    def record_decision(self, action: str, by: str, digest: str) -> None:
+        """Name a person's decision in the audit log, with the digest of what it was about."""
+        with self._transaction() as connection:
+            entry = Entry(_now(), self.run_id, action, "", by, None, None, digest)
+            self._audit(connection, [entry])
+
+    def record_state(self, moment: str, digest: str) -> None:
+        """Keep a digest of the org at a moment of this run."""
+        row = {"run_id": self.run_id, "moment": moment, "digest": digest, "at": _now()}
+        with self._transaction() as connection:
+            self._upsert(connection, schema.org_state, [row])
+
+    def forget_fields(self, module: str, labels: Sequence[str]) -> None:
+        """Note that custom fields of ours are gone from the org again."""
+        table, instant = schema.field_name, _now()
+        with self._transaction() as connection:
+            connection.execute(
+                delete(table).where(table.c.module == module, table.c.label.in_(labels))
+            )
+            rows = [
+                {"seq": number, "run_id": self.run_id, "kind": "field removed", "module": module,
+                 "label": label, "value": None, "field_id": None, "at": instant}
+                for number, label in enumerate(labels, self._numbers.provisioning + 1)
+            ]  # fmt: skip
+            self._append(connection, schema.provisioning, rows)
+            self._numbers.provisioning += len(rows)
+            self._audit(connection, [_provisioned(row) for row in rows])
 
     def _outcome_row(self, run_id: str, object_name: str, o: Outcome, instant: str) -> Row:
         self._numbers.outcome += 1
@@ -291,8 +334,9 @@ def _mark_row(batch: Batch, row: Intended) -> Row:
 
 def _entry(batch: Batch, o: Outcome, intended: dict[str, Intended], instant: str) -> Entry:
     row = intended[o.source_id]
-    action = batch.call if batch.call in (Call.LINK, Call.DELETE) else o.status
-    before = row.digest if o.status is Status.ROLLED_BACK else row.before_digest
+    undone = o.status in (Status.ROLLED_BACK, Status.RESTORED)
+    action = batch.call if undone or batch.call is Call.LINK else o.status
+    before = row.digest if undone else row.before_digest
     return Entry(
         instant, batch.run_id, str(action), batch.module, o.source_id, o.zoho_id, before, o.digest
     )

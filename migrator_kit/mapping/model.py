@@ -66,6 +66,22 @@ class MissingParent(StrEnum):
     UNLINK = "unlink"
 
 
+class OnConflict(StrEnum):
+    """What becomes of a field that changed in the source and in Zoho CRM since the last load."""
+
+    SOURCE = "source"
+    TARGET = "target"
+    ASK = "ask"
+
+
+class Writes(StrEnum):
+    """What a load may do with an object's records in the org."""
+
+    UPSERT = "upsert"
+    CREATE = "create"
+    UPDATE = "update"
+
+
 class Decision(_Part):
     """Who decided a mapping row, when, and why. `proposal` is the digest of what was answered."""
 
@@ -124,6 +140,8 @@ class FieldMapping(_Part):
     """Objects this field points to, one for each of `columns`: the first column that holds the key
     of a record that moves wins. With several, the column `<target>_object` names which."""
     on_missing: MissingParent = MissingParent.EXCLUDE
+    on_conflict: OnConflict = OnConflict.ASK
+    """Who wins where source and Zoho CRM both changed the field; `ask` holds it for a person."""
     required: bool = False
     custom_column: bool = False
     """The source column is this practice's own, not part of the program's schema."""
@@ -155,6 +173,10 @@ class FieldMapping(_Part):
         return tuple(dict.fromkeys(value for value in (*self.values.values(), *extra) if value))
 
 
+MatchRule = Annotated[tuple[str, ...], Field(min_length=1)]
+"""Logical names of fields that have to be equal, letters' case aside."""
+
+
 class ObjectMapping(_Part):
     """One source object: the SELECT that makes its rows, and the fields it fills."""
 
@@ -172,6 +194,28 @@ class ObjectMapping(_Part):
     lost. Must give a column `source_id`; with landing `fields` also `parent_id`, and with several
     slots `slot_order`, by which the rows of one record are numbered."""
     fields: tuple[FieldMapping, ...] = ()
+    match: tuple[MatchRule, ...] = ()
+    """How records that stand in the org already are found where none carries the source key: each
+    rule names fields that all have to be equal. The first rule that finds something decides."""
+    writes: Writes = Writes.UPSERT
+
+    @model_validator(mode="after")
+    def _sound_match(self) -> ObjectMapping:
+        """Refuse rules that would lay two persons, or two treatments, over each other."""
+        if self.match and (self.landing is not Landing.RECORDS or self.module == "Deals"):
+            raise ValueError(
+                f"{self.object} takes no match rule: such records are found by their source key"
+            )
+        known = {row.target for row in self.fields if not row.lookup}
+        for rule in self.match:
+            if lacking := sorted(set(rule) - known):
+                raise ValueError(f"match names what {self.object} does not fill: {lacking}")
+            if self.module == "Contacts" and ("Last_Name" not in rule or len(rule) < 3):
+                raise ValueError(
+                    "a match rule on Contacts needs Last_Name and two more fields, or a family "
+                    "with one e-mail address would become one person"
+                )
+        return self
 
     def field(self, target: str) -> FieldMapping | None:
         """Return the mapping row of a target field, or None."""

@@ -26,6 +26,7 @@ from migrator_kit.load.opening import new_job
 from migrator_kit.load.owners import How, Owners
 from migrator_kit.load.provision import apply_provisioning, field_names, provisioning_plan
 from migrator_kit.load.target import Target
+from migrator_kit.load.vault import Vault
 from migrator_kit.mapping.model import ObjectName
 from migrator_kit.zoho.client import ZohoClient
 from migrator_kit.zoho.settings import ZohoSettings
@@ -89,7 +90,8 @@ def move(practice: Any, url: str, folder: Path) -> Moved:
     plan = provisioning_plan(practice.mapping, target, practice, ledger=ledger)
     apply_provisioning(plan, target, ledger)
     job = new_job(
-        practice, practice.mapping, target, ledger, owners, key=b"k" * 32,
+        practice, practice.mapping, target, ledger, Vault(folder / "images.db", b"k" * 32), owners,
+        key=b"k" * 32,
         file_bytes=1_000_000, files_root=folder / "documents",
     )  # fmt: skip
     load(job, "run-1")

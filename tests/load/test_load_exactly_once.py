@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import multiprocessing
 import os
 import random
@@ -24,15 +22,6 @@ from migrator_kit.load.target import Target
 from migrator_kit.load.writer import Writer
 from migrator_kit.mapping.model import Mapping
 
-MODULES = {
-    "Accounts": ("Source_System_ID", "Account_Name"),
-    "Contacts": ("Source_System_ID", "Last_Name", "Email", "Account_Name.Account_Name"),
-    "Deals": ("Treatment_Plan_ID", "Deal_Name", "Amount", "Stage", "Contact_Name.Last_Name"),
-    "Tasks": ("Source_Task_ID", "Subject", "Who_Id.Last_Name"),
-    "Events": ("Source_Event_ID", "Event_Title", "Start_DateTime", "Who_Id.Last_Name"),
-}
-
-
 PATIENTS = 4
 
 
@@ -41,28 +30,9 @@ def patients() -> int:
     return PATIENTS
 
 
-def digest_of(target: Target) -> str:
-    """Return what the org holds, ids and system times left out: one line for each thing."""
-    lines: list[str] = []
-    names: dict[str, str] = {}
-    for module, fields in MODULES.items():
-        for row in target.client.records.coql(fields, module):
-            names[str(row["id"])] = str(row[fields[0]])
-            lines.append(json.dumps([module, *(row.get(name) for name in fields)]))
-    for note in target.client.notes.list_all():
-        parent = names[str(note["Parent_Id"]["id"])]
-        lines.append(json.dumps(["Notes", parent, note["Note_Title"], note["Note_Content"]]))
-    for zoho_id, key in names.items():
-        module = "Contacts" if len(key) == 6 else None
-        for file in target.client.attachments.list(module, zoho_id) if module else ():
-            content = target.client.attachments.digest(module, zoho_id, file.id).sha256
-            lines.append(json.dumps(["Attachments", key, file.file_name, content]))
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
-
-
 @pytest.fixture(scope="module")
 def undisturbed(
-    emulator_module: Any, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    emulator_module: Any, tmp_path_factory: pytest.TempPathFactory, digest_of: Any
 ) -> Callable[[Any, Any], str]:
     """Return a function that loads once without trouble and gives the target's digest."""
     known: list[str] = []
@@ -112,7 +82,7 @@ QUICK = ("answer lost after the write", "tokens revoked")
 )
 def test_trouble_on_the_line_doubles_and_loses_nothing(
     fault: str, emulator: Any, target: Target, ledger: Ledger, mapping: Mapping, practice: Any,
-    job_of: Any, open_org: Any, undisturbed: Any,
+    job_of: Any, open_org: Any, undisturbed: Any, digest_of: Any,
 ) -> None:  # fmt: skip
     job_of(target, ledger)
     emulator.faults({"seed": 11, "rules": [{"match": "* /crm/v8/*", **FAULTS[fault]}]})
@@ -195,7 +165,7 @@ def run_killed(job_of: Any, open_org: Any, url: str, ledger_url: str, dies: Dies
 @pytest.mark.slow
 def test_killed_between_any_two_writes_of_the_ledger(
     emulator: Any, target: Target, ledger: Ledger, mapping: Mapping, practice: Any, job_of: Any,
-    open_org: Any, undisturbed: Any, tmp_path: Path,
+    open_org: Any, undisturbed: Any, digest_of: Any, tmp_path: Path,
 ) -> None:  # fmt: skip
     job_of(target, ledger)
     ledger_url = f"sqlite:///{tmp_path / 'ledger.db'}"
@@ -231,7 +201,7 @@ def test_a_second_loader_is_refused_while_the_first_is_at_work(
 
 def test_a_ledger_that_cannot_be_written_stops_the_load_and_nothing_is_doubled(
     emulator: Any, target: Target, ledger: Ledger, job_of: Any, open_org: Any, undisturbed: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    digest_of: Any, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     job_of(target, ledger)
     original, left = Writer.exchange, [2]

@@ -1,0 +1,235 @@
+"""The vault: what we wrote to each record, and what stood there before. Encrypted, in a file apart.
+
+The ledger holds digests alone and can go into the evidence; the values that undo and delta need
+stay here, in the engagement's private folder. Each image is sealed with AES-GCM under a key made
+from the engagement's key, and bound to its place: an image moved to another record does not open.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from migrator_kit.engagement import Engagement
+from migrator_kit.errors import LedgerError
+from migrator_kit.load.ledger_errors import explained
+
+Row = dict[str, Any]
+
+FILE_NAME = "images.db"
+_PURPOSE = b"migrator images of records, version 1"
+_NONCE = 12
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS written (object TEXT, source_id TEXT, digest TEXT, sealed BLOB,"
+    " PRIMARY KEY (object, source_id, digest)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS before (seq INTEGER PRIMARY KEY, object TEXT, source_id TEXT,"
+    " run_id TEXT, loose INTEGER, sealed BLOB, UNIQUE (object, source_id, run_id))",
+)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the source said of a record when we wrote it last.
+
+    `fields` are by API name, empty ones left out. `theirs` names the fields that held something
+    else in Zoho CRM at that time, because somebody there had changed them.
+    """
+
+    fields: Mapping[str, Any] = field(repr=False)
+    theirs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What stood in the fields that a run then overwrote. `digest` and `link_digest` are what the
+    ledger knew the record by until then, None where it did not know it."""
+
+    source_id: str
+    run_id: str
+    fields: Mapping[str, Any] = field(repr=False)
+    digest: str | None = None
+    link_digest: str | None = None
+    seq: int = 0
+
+
+class Vault:
+    """An open vault. Used by one thread, the loader's."""
+
+    def __init__(self, path: Path | str, key: bytes) -> None:
+        derived = HKDF(SHA256(), 32, salt=None, info=_PURPOSE).derive(key)
+        self._cipher = AESGCM(derived)
+        self.seconds = 0.0
+        """Time spent writing so far."""
+        with _errors():
+            new = str(path) != ":memory:" and not Path(path).exists()
+            if new:
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+            self._connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            for statement in _SCHEMA:
+                self._connection.execute(statement)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def keep_written(self, name: str, images: Iterable[tuple[str, str, Written]]) -> None:
+        """Keep images by source id and digest, before they are sent. Raises LedgerError."""
+        rows = [
+            (name, source_id, digest,
+             self._seal((name, source_id, digest), [dict(one.fields), sorted(one.theirs)]))
+            for source_id, digest, one in images
+        ]  # fmt: skip
+        with self._writing() as connection:
+            connection.executemany("INSERT OR REPLACE INTO written VALUES (?, ?, ?, ?)", rows)
+
+    def written(self, name: str, digests: Mapping[str, str | None]) -> dict[str, Written]:
+        """Return the images of some records by source id, those with a known digest."""
+        found: dict[str, Written] = {}
+        query = "SELECT sealed FROM written WHERE object = ? AND source_id = ? AND digest = ?"
+        with _errors():
+            for source_id, digest in digests.items():
+                place = (name, source_id, digest or "")
+                row = self._connection.execute(query, place).fetchone()
+                if row is not None:
+                    fields, theirs = self._open(place, row[0])
+                    found[source_id] = Written(fields, frozenset(theirs))
+        return found
+
+    def keep_before(self, name: str, run_id: str, images: Iterable[Before]) -> None:
+        """Keep what stands now, before a run overwrites it; what the same run kept already stays.
+
+        Raises LedgerError.
+        """
+        with self._writing() as connection:
+            for image in images:
+                kept, digests = dict(image.fields), (image.digest, image.link_digest)
+                mine = self._before_of(name, image.source_id, run_id)
+                if mine is not None:
+                    kept |= mine.fields
+                    digests = (mine.digest, mine.link_digest)
+                if image.digest is None and image.link_digest is None:
+                    self._forget(connection, name, [image.source_id], keep_run=run_id)
+                sealed = self._seal((name, image.source_id, run_id), [kept, *digests])
+                connection.execute(
+                    "INSERT INTO before (object, source_id, run_id, loose, sealed)"
+                    " VALUES (?, ?, ?, 0, ?) ON CONFLICT (object, source_id, run_id)"
+                    " DO UPDATE SET sealed = excluded.sealed, loose = 0",
+                    (name, image.source_id, run_id, sealed),
+                )
+
+    def before(self, name: str, run_id: str | None = None) -> dict[str, list[Before]]:
+        """Return what stood before, by source id, oldest first; of one run or of all."""
+        query = "SELECT seq, source_id, run_id, sealed FROM before WHERE object = ?"
+        rows = self._connection.execute(f"{query} ORDER BY seq", (name,))
+        found: dict[str, list[Before]] = {}
+        with _errors():
+            for seq, source_id, run, sealed in rows:
+                if run_id in (None, run):
+                    image = self._image(name, source_id, run, sealed, seq)
+                    found.setdefault(source_id, []).append(image)
+        return found
+
+    def loosen(self, name: str, run_id: str, source_ids: Iterable[str]) -> None:
+        """Note that a run ended before it learned whether these records took its values."""
+        statement = "UPDATE before SET loose = 1 WHERE object = ? AND run_id = ? AND source_id = ?"
+        with self._writing() as connection:
+            connection.executemany(statement, [(name, run_id, one) for one in source_ids])
+
+    def loose(self, name: str) -> set[str]:
+        """Return the records of which an interrupted run does not know whether they landed."""
+        query = "SELECT DISTINCT source_id FROM before WHERE object = ? AND loose = 1"
+        with _errors():
+            return {row[0] for row in self._connection.execute(query, (name,))}
+
+    def settle(self, name: str, source_ids: Iterable[str]) -> None:
+        """Note that the fate of these records is known by now."""
+        statement = "UPDATE before SET loose = 0 WHERE object = ? AND source_id = ?"
+        with self._writing() as connection:
+            connection.executemany(statement, [(name, one) for one in source_ids])
+
+    def forget_before(
+        self, name: str, source_ids: Collection[str], run_id: str | None = None
+    ) -> None:
+        """Forget what stood before, once it stands again: of one run or of all."""
+        with self._writing() as connection:
+            self._forget(connection, name, source_ids, only_run=run_id)
+
+    def _forget(
+        self, connection: sqlite3.Connection, name: str, source_ids: Collection[str], *,
+        only_run: str | None = None, keep_run: str | None = None,
+    ) -> None:  # fmt: skip
+        connection.executemany(
+            "DELETE FROM before WHERE object = ? AND source_id = ?"
+            " AND run_id = coalesce(?, run_id) AND run_id IS NOT ?",
+            [(name, one, only_run, keep_run) for one in source_ids],
+        )
+
+    def _before_of(self, name: str, source_id: str, run_id: str) -> Before | None:
+        row = self._connection.execute(
+            "SELECT seq, sealed FROM before WHERE object = ? AND source_id = ? AND run_id = ?",
+            (name, source_id, run_id),
+        ).fetchone()
+        return None if row is None else self._image(name, source_id, run_id, row[1], row[0])
+
+    def _image(self, name: str, source_id: str, run_id: str, sealed: bytes, seq: int) -> Before:
+        fields, digest, link_digest = self._open((name, source_id, run_id), sealed)
+        return Before(source_id, run_id, fields, digest, link_digest, seq)
+
+    def _seal(self, place: tuple[str, ...], content: Any) -> bytes:
+        nonce = os.urandom(_NONCE)
+        plain = zlib.compress(_ENCODER.encode(content).encode(), 1)
+        return nonce + self._cipher.encrypt(nonce, plain, _ENCODER.encode(place).encode())
+
+    def _open(self, place: tuple[str, ...], sealed: bytes) -> Any:
+        try:
+            plain = self._cipher.decrypt(
+                sealed[:_NONCE], sealed[_NONCE:], _ENCODER.encode(place).encode()
+            )
+        except InvalidTag:
+            raise LedgerError(
+                f"{place[0]} {place[1]}: its image in private/{FILE_NAME} does not open.",
+                hint="It or private/key is not this engagement's: restore both from a backup.",
+            ) from None
+        return json.loads(zlib.decompress(plain))
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        started = time.perf_counter()
+        with _errors():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.rollback()
+                raise
+            self._connection.execute("COMMIT")
+        self.seconds += time.perf_counter() - started
+
+
+def open_vault(engagement: Engagement) -> Vault:
+    """Open the engagement's vault, made on first use. Raises LedgerError."""
+    return Vault(engagement.private / FILE_NAME, engagement.key())
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise explained(str(error).lower()) from None

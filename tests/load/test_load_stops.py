@@ -1,0 +1,116 @@
+"""Full disks, locked files, clocks that jump: the load stops clean, says why, and goes on."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from migrator_kit.errors import LedgerError
+from migrator_kit.load.accounts import object_counts
+from migrator_kit.load.ledger import Ledger
+from migrator_kit.load.loader import load
+from migrator_kit.load.rollback import rollback
+from migrator_kit.load.target import Target
+from migrator_kit.mapping.model import Mapping
+from migrator_kit.progress import SILENT, Step
+
+
+@pytest.fixture
+def patients() -> int:
+    return 4
+
+
+def when(title: str, act: Callable[[], None]) -> Any:
+    """Return a progress that does something as soon as a step begins."""
+
+    @contextmanager
+    def progress(shown: str, total: int | None) -> Iterator[Step]:
+        if shown == title:
+            act()
+        with SILENT(shown, total) as step:
+            yield step
+
+    return progress
+
+
+def finished(ledger: Ledger, practice: Any, mapping: Mapping, emulator: Any) -> None:
+    counts = object_counts(ledger, practice, mapping)
+    assert all(one["remainder"] == 0 and one["failed"] == 0 for one in counts.values())
+    assert counts["Patient"]["created"] == 4
+    assert emulator.stats()["records"]["Contacts"] == 4
+    assert emulator.stats()["records"]["Notes"] == 8
+    assert ledger.unsettled() == []
+    assert ledger.verify_audit().ok
+
+
+@pytest.mark.parametrize("which", ["ledger", "vault"])
+def test_a_full_disk_stops_the_load_and_it_goes_on_when_there_is_room(
+    which: str, emulator: Any, target: Target, ledger: Ledger, practice: Any, mapping: Mapping,
+    job_of: Any,
+) -> None:  # fmt: skip
+    job = job_of(target, ledger)
+    if which == "ledger":
+        room = [sqlite3.connect(ledger._engine.url.database).execute("PRAGMA page_count")
+                .fetchone()[0] + 1]  # fmt: skip
+
+        def narrow(connection: Any, *_: Any) -> None:
+            connection.execute(f"PRAGMA max_page_count = {room[0]}")
+
+        ledger._engine.dispose()
+        event.listen(ledger._engine, "connect", narrow)
+    else:
+        connection = job.vault._connection
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+    with pytest.raises(LedgerError, match="full") as stopped:
+        load(job, "run-1")
+    assert "run again" in str(stopped.value)
+    if which == "ledger":
+        event.remove(ledger._engine, "connect", narrow)
+        ledger._engine.dispose()
+    load(job_of(target, ledger, provision=False), "run-2")
+    finished(ledger, practice, mapping, emulator)
+
+
+def test_a_locked_ledger_stops_the_load_and_it_goes_on_afterwards(
+    emulator: Any, target: Target, ledger: Ledger, practice: Any, mapping: Mapping, job_of: Any,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    job = job_of(target, ledger)
+
+    def impatient(connection: Any, *_: Any) -> None:
+        connection.execute("PRAGMA busy_timeout = 100")
+
+    ledger._engine.dispose()
+    event.listen(ledger._engine, "connect", impatient)
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    lock = when("Loading Treatment Plan", lambda: other.execute("BEGIN IMMEDIATE") and None)
+    with pytest.raises(LedgerError, match="locked by another program"):
+        load(job, "run-1", progress=lock)
+    other.execute("ROLLBACK")
+    other.close()
+    assert ledger.runs()["state"].tolist()[-1] in ("running", "stopped")
+    load(job_of(target, ledger, provision=False), "run-2")
+    finished(ledger, practice, mapping, emulator)
+
+
+@pytest.mark.parametrize("jump", [7_200, -7_200])
+def test_a_clock_that_jumps_changes_nothing(
+    jump: int, emulator: Any, target: Target, ledger: Ledger, practice: Any, mapping: Mapping,
+    job_of: Any,
+) -> None:  # fmt: skip
+    job = job_of(target, ledger)
+    before = emulator.stats()["records"]
+    forward = when("Loading Patient", lambda: emulator.settings(clock_offset_s=jump) and None)
+    load(job, "run-1", progress=forward)
+    finished(ledger, practice, mapping, emulator)
+    emulator.settings(clock_offset_s=0)
+    assert load(job_of(target, ledger, provision=False), "run-2").written == 0
+    assert rollback(job_of(target, ledger), "undo").complete
+    assert emulator.stats()["records"] == before
