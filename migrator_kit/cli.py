@@ -180,6 +180,42 @@ def plan(folder: Folder, as_json: Json = False) -> None:
     _print_json(report) if as_json else print(plan_text(report))
 
 
+@app.command()
+def pack(
+    folder: Folder,
+    to: Annotated[Path | None, typer.Option(help="The pack; else beside the pages.")] = None,
+    sign: Annotated[Path | None, typer.Option(help="Ed25519 private key (PEM).")] = None,
+    with_pdf: Annotated[bool, typer.Option("--pdf/--no-pdf", help="Pages as PDF too.")] = True,
+    revealed: Annotated[
+        bool, typer.Option("--revealed", help="Pack pages that show patient data on request.")
+    ] = False,
+) -> None:
+    """Pack the evidence as one file, after a scan for patient values."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.progress import for_terminal
+    from migrator_kit.workbench.packing import pack_evidence
+
+    packed = pack_evidence(
+        Engagement.open(folder), to=to, key=sign, with_pdf=with_pdf, revealed=revealed,
+        progress=for_terminal(),
+    )  # fmt: skip
+    print(f"Evidence pack: {packed.path} ({packed.files} files)")
+    print(f"Digest to write down: {packed.digest}")
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="The evidence pack.", metavar="PACK.zip")],
+    as_json: Json = False,
+) -> None:
+    """Check an evidence pack offline: every byte of every file, and the log of writes."""
+    from migrator_kit.evidence.verify import verify_pack, verify_text
+
+    checked = verify_pack(file)
+    _print_json(checked.to_json()) if as_json else print(verify_text(checked))
+    raise typer.Exit(0 if checked.ok else 1)
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,

@@ -46,9 +46,11 @@ def write_index(
     made: str | None = None,
     language: str = "en",
     revealed: bool = False,
+    sections: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write a run's first page. `pages` are title and file name, `lists` file names.
 
+    `sections` are further headings, each with its markup.
     `made` is the date to be shown; without it, the date that the run's id tells.
     """
     table = Table(
@@ -62,6 +64,7 @@ def write_index(
             f"<h2>The ten objects</h2>{table.html()}",
             f"<h2>Pages</h2><ol>{''.join(_link(t, n) for t, n in pages)}</ol>",
             f"<h2>Lists</h2>{_lists(lists)}",
+            *(f"<h2>{escape(heading)}</h2>{markup}" for heading, markup in sections),
         ]
     )
     head = PageHead(

@@ -42,6 +42,12 @@ def write_list(frame: pd.DataFrame, path: Path) -> Path:
     return path
 
 
+def cell_of_list(cell: str) -> str:
+    """Return a cell of a written list as it was, without the apostrophe against formulas."""
+    guarded = cell.startswith("'") and cell[1:].lstrip(" ").startswith(_FORMULA)
+    return cell[1:] if guarded else cell
+
+
 def write_standard_lists(
     folder: Path, *, excluded: pd.DataFrame, rejects: pd.DataFrame, failed: pd.DataFrame
 ) -> tuple[ListFile, ...]:

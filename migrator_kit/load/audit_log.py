@@ -84,13 +84,17 @@ def verify(connection: Connection) -> ChainCheck:
     result = connection.execution_options(stream_results=True, yield_per=10_000).execute(
         select(*columns).order_by(schema.audit.c.seq)
     )
-    head, rows = GENESIS, 0
-    for row in result:
-        fits = row.seq == rows + 1 and row.previous_hash == head
-        if not fits or row.hash != _hash(head, list(row[: len(HASHED)])):
-            return ChainCheck(False, rows, head, int(row.seq))
-        head, rows = row.hash, rows + 1
-    return ChainCheck(True, rows, head)
+    return follow((list(row[: len(HASHED)]), row.previous_hash, row.hash) for row in result)
+
+
+def follow(rows: Iterable[tuple[list[str | int | None], str, str]]) -> ChainCheck:
+    """Walk a chain wherever it is kept: for each row its values of `HASHED`, and its two hashes."""
+    head, count = GENESIS, 0
+    for values, previous, own in rows:
+        if values[0] != count + 1 or previous != head or own != _hash(head, values):
+            return ChainCheck(False, count, head, count + 1)
+        head, count = own, count + 1
+    return ChainCheck(True, count, head)
 
 
 def _hash(head: str, values: list[str | int | None]) -> str:

@@ -49,14 +49,15 @@ def write_overview(engagement: Engagement, run_id: str) -> Path:
         folder / "index.html",
         client=engagement.settings.client,
         run_id=run_id,
-        findings=_findings(objects, mapping),
+        findings=overview_findings(objects, mapping),
         objects=objects,
         pages=pages,
         lists=lists,
     )
 
 
-def _findings(objects: Objects, mapping: Mapping) -> Findings:
+def overview_findings(objects: Objects, mapping: Mapping) -> Findings:
+    """Return what the first page says first: the balance, what did not move, who confirmed."""
     remainder = sum(int(counts["remainder"]) for counts in objects.values())
     failed = sum(int(counts["failed"]) for counts in objects.values())
     excluded = sum(int(counts["excluded"]) for counts in objects.values())
