@@ -14,6 +14,7 @@ from migrator_kit.errors import EvidenceError
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _SECONDS = 120
 _DATES = re.compile(rb"/(CreationDate|ModDate) \(D:[^)]*\)")
+_NODE = re.compile(rb"(?<=\()node\d+(?=\))")
 _LINKS = re.compile(r'<a href="(?!#)[^"]*"')
 _SWITCHES = (
     "--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-extensions",
@@ -53,8 +54,17 @@ def print_pdf(page: Path, pdf: Path) -> Path:
             f"{page.name} could not be printed as PDF.",
             hint="Pack without PDF: migrator pack DIR --no-pdf",
         )
-    pdf.write_bytes(_DATES.sub(_blank_date, pdf.read_bytes()))
+    pdf.write_bytes(_renumbered(_DATES.sub(_blank_date, pdf.read_bytes())))
     return pdf
+
+
+def _renumbered(content: bytes) -> bytes:
+    """Return a document whose nodes are numbered in their order, with numbers as long as before.
+
+    The browser numbers them as they come to be, which differs from one printing to the next.
+    """
+    order = {node: n for n, node in enumerate(dict.fromkeys(_NODE.findall(content)), 1)}
+    return _NODE.sub(lambda found: b"node%0*d" % (len(found[0]) - 4, order[found[0]]), content)
 
 
 def _blank_date(found: re.Match[bytes]) -> bytes:

@@ -112,10 +112,9 @@ def _walk(folder: Traversable) -> Iterator[Traversable]:
 
 
 def _places(path: Path, values: PatientValues) -> Iterator[str]:
+    seen: set[str] = set()
     for place, text in _texts(path):
-        offsets = sorted(set(values.find(text)))
-        seen = set()
-        for offset in offsets:
+        for offset in sorted(set(values.find(text))):
             line = text.count("\n", 0, offset) + 1
             where = f"{place}, line {line}" if place and "\n" in text else place or f"line {line}"
             if where not in seen:
