@@ -181,6 +181,23 @@ def plan(folder: Folder, as_json: Json = False) -> None:
 
 
 @app.command()
+def explain(
+    folder: Folder,
+    module: Annotated[str, typer.Argument(help="Module or object.", metavar="MODULE")],
+    source_id: Annotated[str, typer.Argument(metavar="SOURCE_ID")],
+    field: Annotated[str | None, typer.Argument(metavar="[FIELD]")] = None,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show patient data readably.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Follow one record or value: source, transforms, sent, answered, now, every write."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.workbench.explain import explain_record, explain_text
+
+    told = explain_record(Engagement.open(folder), module, source_id, field, reveal=reveal)
+    _print_json({"records": told}) if as_json else print(explain_text(told))
+
+
+@app.command()
 def pack(
     folder: Folder,
     to: Annotated[Path | None, typer.Option(help="The pack; else beside the pages.")] = None,

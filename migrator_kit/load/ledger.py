@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,17 @@ CURES = (
 LATEST = (
     "object", "source_id", "status", "reason", "code", "field", "payload_digest", "run_id", "at",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """What the ledger holds of one record: crosswalk row, outcomes of runs, audited writes."""
+
+    crosswalk: pd.DataFrame
+    outcomes: pd.DataFrame
+    writes: pd.DataFrame
+    parent: tuple[str, str] | None
+    """Module and id of the record that a note or file hangs on."""
 
 
 class Ledger:
@@ -132,6 +144,29 @@ class Ledger:
             .where(cured.c.status.in_(LANDED))
             .order_by(failed.c.seq)
         )  # fmt: skip
+
+    def history(self, object_name: str, source_id: str, module: str) -> History:
+        """Return all that was written down of one record, oldest first."""
+        cross, outcome, audit = schema.crosswalk, schema.outcome, schema.audit
+        marks = self.marks(object_name)
+        mark = marks[marks["source_id"] == source_id].head(1)
+        parents = list(zip(mark["parent_module"], mark["parent_id"], strict=True))
+        return History(
+            self._frame(
+                select(cross).where(cross.c.object == object_name, cross.c.source_id == source_id)
+            ),
+            self._frame(
+                select(outcome)
+                .where(outcome.c.object == object_name, outcome.c.source_id == source_id)
+                .order_by(outcome.c.seq)
+            ),
+            self._frame(
+                select(audit)
+                .where(audit.c.module == module, audit.c.source_id == source_id)
+                .order_by(audit.c.seq)
+            ),
+            parents[0] if parents else None,
+        )
 
     def marks(self, object_name: str) -> pd.DataFrame:
         """Return the read-back marks of an object's notes or files, one row for each source id."""
