@@ -1,7 +1,8 @@
 """The notebooks as a chain: executed by papermill, kept as evidence, skipped where nothing changed.
 
 A step's inputs are digested (its notebook, the code, the settings, the snapshot, the mapping, the
-step before it). A step that already ran well on the same inputs is not run again.
+step before it; the tariff for the audit). A step that already ran well on the same inputs is not
+run again.
 """
 
 from __future__ import annotations
@@ -131,6 +132,7 @@ def run_chain(
 
 def step_inputs(engagement: Engagement, step: Step) -> str:
     """Return the digest of everything a step's result depends on."""
+    from migrator_kit.estimate.tariff import FILE_NAME as TARIFF_FILE
     from migrator_kit.source.snapshot import latest_snapshot
 
     notebook = notebooks_folder() / f"{NOTEBOOKS[step]}.ipynb"
@@ -140,9 +142,10 @@ def step_inputs(engagement: Engagement, step: Step) -> str:
         parts.append(latest_snapshot(engagement).digest)
     except GateClosed:
         parts.append("no snapshot")
+    decided = (engagement.mapping_path, engagement.owners_path)
+    files = (engagement.folder / TARIFF_FILE,) if step is Step.AUDIT else decided
+    parts += [digest_file(file) if file.exists() else "none" for file in files]
     if step is not Step.AUDIT:
-        files = (engagement.mapping_path, engagement.owners_path)
-        parts += [digest_file(file) if file.exists() else "none" for file in files]
         before = read_state(engagement).get(list(Step)[list(Step).index(step) - 1])
         parts.append(f"{before.inputs} {before.run_id}" if before else "none")
     return digest_text(*parts)

@@ -92,8 +92,8 @@ def _panels(shares: pd.DataFrame) -> Figure:
     across = min(4, max(1, len(tables)))
     rows = [tables[start : start + across] for start in range(0, len(tables), across)]
     heights = [max(len(part) for _, part in row) + 2.4 for row in rows]
-    with _style():
-        figure = _figure(2.75 * across, 0.19 * sum(heights))
+    with plot_style():
+        figure = new_figure(2.75 * across, 0.19 * sum(heights))
         grid = figure.add_gridspec(
             len(rows), across, height_ratios=heights, hspace=0.12, wspace=1.05
         )
@@ -133,8 +133,8 @@ def _lines_of_tables(shares: pd.DataFrame) -> Figure:
     for place, table in enumerate(tables):
         filled = shares.loc[shares["table"] == table, "filled"].to_numpy(float)
         grid[place, : len(filled)] = filled
-    with _style():
-        figure = _figure(9.5, 0.2 * len(tables) + 1.1)
+    with plot_style():
+        figure = new_figure(9.5, 0.2 * len(tables) + 1.1)
         axes = figure.subplots()
         drawn = axes.pcolormesh(grid, cmap="Blues", vmin=0, vmax=1, edgecolors="white", lw=0.3)
         axes.invert_yaxis()
@@ -152,8 +152,8 @@ def per_year(counts: pd.DataFrame) -> Plot:
     first, last = int(counts["year"].min()), int(counts["year"].max())
     across = min(3, max(1, len(tables)))
     down = -(-len(tables) // across)
-    with _style():
-        figure = _figure(9.5, 1.75 * down + 0.3)
+    with plot_style():
+        figure = new_figure(9.5, 1.75 * down + 0.3)
         axes = figure.subplots(down, across, sharex=True, squeeze=False).ravel()
         for place, (name, rows) in zip(axes, tables, strict=False):
             place.bar(rows["year"], rows["rows"], color=BLUE, width=0.8)
@@ -190,8 +190,8 @@ def balance(objects: Mapping[str, Mapping[str, int | str]]) -> Plot:
     title = "Every record of every object is accounted for"
     if open_books:
         title = f"Not accounted for: {', '.join(open_books)}"
-    with _style():
-        figure = _figure(9.5, 0.34 * max(len(names), 1) + 0.9)
+    with plot_style():
+        figure = new_figure(9.5, 0.34 * max(len(names), 1) + 0.9)
         axes = figure.subplots()
         _stack(axes, names, [(state, _shares(objects, names, state)) for state in _STATES])
         labels = [f"{name}  {int(objects[name]['source']):,}" for name in names]
@@ -248,16 +248,17 @@ def files_by_size(files: pd.DataFrame, *, limit_mb: float = 25) -> Plot:
     A file without a size is one that is not there.
     """
     there = files.dropna(subset=["size"])
-    megabytes = there["size"].astype("float64") / 1_000_000
+    sizes = there["size"].astype("float64")
     edges = [0.0, *(most for _, most in SIZE_CLASSES)]
     names = [name for name, _ in SIZE_CLASSES]
-    classes = pd.cut(megabytes, edges, labels=names, include_lowest=True)
+    classes = pd.cut(sizes / 2**20, edges, labels=names, include_lowest=True)
     counted = pd.crosstab(there["kind"], classes, dropna=False).reindex(columns=names, fill_value=0)
     counted = counted.loc[counted.sum(axis=1).sort_values(ascending=False).index]
-    over, missing = int((megabytes > limit_mb).sum()), int(files["size"].isna().sum())
-    title = _files_title(len(there), float(megabytes.sum()), over, missing, limit_mb)
-    with _style():
-        figure = _figure(9.5, 2.7)
+    # The limit is counted as the inventory counts it: a megabyte is 2**20 bytes there.
+    over, missing = int((sizes > limit_mb * 2**20).sum()), int(files["size"].isna().sum())
+    title = _files_title(len(there), float(sizes.sum()) / 1e6, over, missing, limit_mb)
+    with plot_style():
+        figure = new_figure(9.5, 2.7)
         axes = figure.subplots()
         _columns(axes, names, counted)
     kinds = ", ".join(f"{kind} {int(row.sum()):,}" for kind, row in counted.iterrows())
@@ -292,13 +293,15 @@ def _columns(axes: Axes, names: Sequence[str], counted: pd.DataFrame) -> None:
     _bare(axes)
 
 
-def _style() -> Any:
+def plot_style() -> Any:
+    """Return the context in which every figure is drawn."""
     from matplotlib import rc_context
 
     return rc_context(_SETTINGS)
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, its size in inches: 9.5 across is as wide as a page."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height))

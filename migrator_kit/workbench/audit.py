@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pandas as pd
 
-from migrator_kit.errors import GateClosed
+from migrator_kit.errors import ConfigError, GateClosed
 from migrator_kit.evidence import plots
 from migrator_kit.evidence.findings import Finding, Findings, Level
-from migrator_kit.evidence.tables import Table, Tables, facts
+from migrator_kit.evidence.relation_graph import Edge, relation_graph
+from migrator_kit.evidence.tables import Block, Table, Tables, facts
 from migrator_kit.mapping.bindings import Problem, against_snapshot
 from migrator_kit.mapping.files import default_mapping, known_columns
 from migrator_kit.mapping.model import Landing, Mapping, ObjectName
 from migrator_kit.mapping.objects import object_rows
 from migrator_kit.quality.model import Stage
+from migrator_kit.source.documents import AttachmentInventory, list_files
 from migrator_kit.source.inventory import Inventory
 from migrator_kit.source.inventory import inventory as take_inventory
 from migrator_kit.source.rule_reference import write_reference
@@ -48,11 +50,11 @@ def snapshot_summary(session: Session) -> Table:
 def inventory_of(session: Session) -> Inventory:
     """Return the inventory of the session's snapshot, made once."""
     if session.inventory is None:
-        mapping = _readable(session)
+        mapping = readable_mapping(session)
         attachments = _rows(session, mapping, ObjectName.ATTACHMENT)
         session.inventory = take_inventory(
             session.snapshot,
-            known_columns(default_mapping(mapping.profile)),
+            known_columns(default_mapping(mapping.profile)) if mapping.objects else None,
             file_rows=attachments,
             rules=_rules(session, mapping),
             file_limit_mb=session.engagement.settings.target.file_limit_mb,
@@ -77,6 +79,9 @@ def findings(session: Session) -> Findings:
         for where, problem, _ in _misfits(session)
         if where[-1] == "select"
     ]
+    if not source_mapping(session).objects:
+        text = "No profile knows this program's tables: every column needs a decision."
+        sentences.append(Finding(Level.DECISION, text, "Name a profile in engagement.yml."))
     if custom:
         text = f"{custom} columns are this practice's own."
         sentences.append(Finding(Level.DECISION, text, "Decide in the mapping what they become."))
@@ -85,13 +90,13 @@ def findings(session: Session) -> Findings:
         remedy = "Where the missing record is required, they stay behind and are listed."
         sentences.append(Finding(Level.DECISION, text, remedy))
     if found.duplicates.surplus:
-        text = f"{found.duplicates.surplus:,} patients look like another one: same name and birth."
+        text = f"Patients like another one, by name and birth date: {found.duplicates.surplus:,}."
         remedy = "They are never merged silently; look at them in the practice's program."
         sentences.append(Finding(Level.DECISION, text, remedy))
     if files.missing or files.oversize or files.empty:
         text = (
-            f"Of {files.rows or 0:,} documents, {files.missing:,} have no file, {files.oversize} "
-            f"are too large, {files.empty} are empty."
+            f"Of {files.rows or 0:,} documents: {files.missing:,} without a file, "
+            f"{files.oversize:,} too large, {files.empty:,} empty."
         )
         sentences.append(Finding(Level.DECISION, text, "They are listed, not dropped."))
     if incomplete:
@@ -121,7 +126,7 @@ def completeness(session: Session) -> plots.Plot:
 def records_per_year(session: Session) -> plots.Plot | Table:
     """Return how many records each year has, by the first time column of each main object."""
     frames = []
-    mapping = _readable(session)
+    mapping = readable_mapping(session)
     with session.snapshot.connect() as connection:
         for name, column in _time_columns(mapping).items():
             frames.append(
@@ -159,13 +164,23 @@ def relations(session: Session) -> Table:
     return Table(inventory_of(session).relations(), empty="No relation was found.")
 
 
+def relation_plot(session: Session) -> plots.Plot | Table:
+    """Return the tables with their relations and the rows that point to nothing."""
+    found = inventory_of(session)
+    sizes = {table.name: table.rows for table in found.tables_found}
+    edges = [
+        Edge(one.from_table, ", ".join(one.from_columns), one.to_table, one.orphans)
+        for one in found.relations_found
+        if not one.false_friend
+    ]
+    if not edges:
+        return Table(pd.DataFrame(), empty="No relation was found.")
+    return relation_graph(edges, sizes)
+
+
 def attachments(session: Session) -> Tables:
-    """Return what the files add up to."""
+    """Return what the files add up to, and how large they are."""
     files = inventory_of(session).attachments
-    kinds = pd.DataFrame(
-        [(kind, n, size / 1e6) for kind, (n, size) in sorted(files.by_extension.items())],
-        columns=["kind", "files", "megabytes"],
-    )
     summary = facts(
         "Files",
         folder_of_documents="found" if files.root else "not found",
@@ -177,12 +192,29 @@ def attachments(session: Session) -> Tables:
         empty=files.empty,
         not_named_by_any_row=files.unlisted,
     )
-    return Tables([summary, Table(kinds, empty="No folder of documents was given.")])
+    kinds = pd.DataFrame(
+        [(kind, n, size / 1e6) for kind, (n, size) in sorted(files.by_extension.items())],
+        columns=["kind", "files", "megabytes"],
+    )
+    blocks: list[Block] = [summary, Table(kinds, empty="No folder of documents was given.")]
+    if files.root is not None:
+        limit = session.engagement.settings.target.file_limit_mb
+        blocks.append(plots.files_by_size(_sizes(files), limit_mb=limit))
+    return Tables(blocks)
+
+
+def _sizes(files: AttachmentInventory) -> pd.DataFrame:
+    """Return kind and size of every file, and a row without a size for each that is missing."""
+    there = list_files(files.root) if files.root else pd.DataFrame({"path": [], "bytes": []})
+    kind = there["path"].astype("str").str.extract(r"\.([^./]{1,10})$", expand=False).str.lower()
+    found = pd.DataFrame({"kind": kind.fillna("(none)"), "size": there["bytes"].astype("float64")})
+    missing = pd.DataFrame({"kind": ["(none)"] * files.missing, "size": float("nan")})
+    return pd.concat([found, missing], ignore_index=True)
 
 
 def source_quality(session: Session) -> Tables:
     """Judge the source. Raises GateClosed for an unwaived critical failure."""
-    frames = source_frames(session, _readable(session))
+    frames = source_frames(session, readable_mapping(session))
     return judge(session, Stage.SOURCE, frames)
 
 
@@ -199,25 +231,32 @@ def inputs(session: Session) -> Table:
     return inputs_table(session)
 
 
-def _mapping(session: Session) -> Mapping:
-    """Return the engagement's mapping, or the profile's before there is one."""
+def source_mapping(session: Session) -> Mapping:
+    """Return the engagement's mapping, before there is one the profile's.
+
+    Where no profile fits, it has no objects: the audit says what is there all the same.
+    """
     if session.engagement.mapping_path.exists():
         return session.mapping
-    return default_mapping(profile_of(session))
+    try:
+        profile = profile_of(session)
+    except ConfigError:
+        return Mapping(profile="none", objects=())
+    return default_mapping(profile)
 
 
 def _misfits(session: Session) -> list[Problem]:
     """Return what the mapping names and the snapshot does not have."""
-    found = against_snapshot(_mapping(session), session.snapshot)
+    found = against_snapshot(source_mapping(session), session.snapshot)
     return [problem for problem in found if problem[0][0] == "objects"]
 
 
-def _readable(session: Session) -> Mapping:
+def readable_mapping(session: Session) -> Mapping:
     """Return the mapping without the objects and rows that this snapshot cannot give.
 
     The audit reads what is there; the mapping review refuses what is not.
     """
-    mapping = _mapping(session)
+    mapping = source_mapping(session)
     places = {place for place, _, _ in _misfits(session)}
     objects = [
         item.model_copy(update={"fields": tuple(

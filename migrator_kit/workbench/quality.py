@@ -33,13 +33,28 @@ def judge(session: Session, stage: Stage, frames: Frames) -> Tables:
     keys = report.failing_keys()
     if len(keys):
         write_list(keys, session.list_path(f"quality_{stage}.csv"))
-    shown = Tables([_findings(report), Table(report.table(applicable_only=True))])
+    shown = Tables([_findings(report), outcomes(report)])
     try:
         report.require_passed()
     except GateClosed:
         display(shown)
         raise
     return shown
+
+
+def outcomes(report: QualityReport) -> Table:
+    """Return one row for each expectation that had something to judge, failed ones first.
+
+    The names of rules stand in the list beside the page, and in the message of a closed gate.
+    """
+    frame = report.table(applicable_only=True)
+    kept = ["object", "expectation", "outcome", "severity", "unexpected", "considered", "allowed"]
+    kept += [name for name in ("examples", "remark") if (frame[name] != "").any()]
+    marks = {
+        str(Outcome.FAILED): Level.PROBLEM, str(Outcome.ERROR): Level.PROBLEM,
+        str(Outcome.PASSED): Level.GOOD,
+    }  # fmt: skip
+    return Table(frame[[*kept, "why"]], percents=("allowed",), levels={"outcome": marks})
 
 
 def source_frames(session: Session, mapping: Mapping) -> Frames:

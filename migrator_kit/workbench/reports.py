@@ -22,6 +22,7 @@ from migrator_kit.mapping.model import ObjectName
 from migrator_kit.progress import SILENT, bars
 from migrator_kit.source.snapshot import latest_snapshot
 from migrator_kit.workbench.audit import inventory_of
+from migrator_kit.workbench.estimating import ahead, estimate_of
 from migrator_kit.workbench.sample_diff import require_sample, shape
 from migrator_kit.workbench.session import Session
 
@@ -104,8 +105,11 @@ def plan_text(report: dict[str, Any]) -> str:
 
 
 def audit_report(engagement: Engagement) -> dict[str, Any]:
-    """Return the shape of `audit --json`."""
-    return inventory_of(open_session(engagement)).to_json()
+    """Return the shape of `audit --json`: what is there, what it will take, who owns what."""
+    session = open_session(engagement)
+    return (
+        inventory_of(session).to_json() | ahead(session) | {"summary": estimate_of(session).lines()}
+    )
 
 
 def audit_text(report: dict[str, Any]) -> str:
@@ -121,8 +125,21 @@ def audit_text(report: dict[str, Any]) -> str:
         f"{len(report['relations'])} relations, {orphans:,} rows point to nothing.",
         f"{files['files']:,} files, {files['missing']:,} missing, {files['oversize']} too large.",
         f"{len(report['rules'])} reminder and recall rules.",
+        *_needs_lines(report),
+        "",
+        *report["summary"],
     ]
     return "\n".join(lines)
+
+
+def _needs_lines(report: dict[str, Any]) -> list[str]:
+    needs, staff = report["provisioning"], report["owners"]
+    able = sum(one["active"] and one["email_known"] for one in staff)
+    values = sum(one["rows"] for one in needs["misfits"])
+    return [
+        f"{len(needs['fields'])} custom fields to create; {values:,} values will not fit.",
+        f"{able} of {len(staff)} staff are active and have an e-mail.",
+    ]
 
 
 def _gates(session: Session) -> dict[str, Any]:

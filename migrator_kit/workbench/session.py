@@ -20,6 +20,7 @@ from migrator_kit.compare.reconcile import Reconciliation
 from migrator_kit.compare.sample import Sample
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import MigratorError, ParameterError
+from migrator_kit.estimate.estimate import Estimate
 from migrator_kit.evidence.style import styled
 from migrator_kit.load.ledger import Ledger, open_ledger
 from migrator_kit.load.owners import Owners, resolve_owners
@@ -57,6 +58,7 @@ class Session:
     progress: Progress = lines
     parameters: dict[str, Any] = field(default_factory=dict)
     inventory: Inventory | None = None
+    estimate: Estimate | None = None
     sample: Sample | None = None
     landed: Landed | None = None
     diff: DiffReport | None = None

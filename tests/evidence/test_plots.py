@@ -56,6 +56,7 @@ def test_a_plot_stands_alone_and_repeats(draw):
         (lambda: plots.files_by_size(FILES),
          "2 files, 30.2 MB; 1 over the limit of 25 MB; 1 not there"),
         (lambda: plots.files_by_size(FILES.iloc[:1]), "1 file, 0.2 MB"),
+        (lambda: plots.files_by_size(FILES.iloc[:1].assign(size=25 * 2**20)), "1 file, 26.2 MB"),
     ],
 )  # fmt: skip
 def test_titles_say_the_finding(plot, title):

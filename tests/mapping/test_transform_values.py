@@ -161,6 +161,15 @@ def test_times_are_utc_and_clock_changes_are_flagged() -> None:
     ], zone="America/New_York")  # fmt: skip
 
 
+def test_an_amount_is_the_number_nearest_to_what_was_written() -> None:
+    written = pd.Series([f"{cents // 100}.{cents % 100:02d}" for cents in range(0, 2_000_000, 37)])
+    done, reasons = apply("decimal", written)
+    assert done.tolist() == [float(text) for text in written]
+    assert reasons.isna().all()
+    noisy, _ = apply("decimal", pd.Series(["1580.3799999999999", "541.3199999999999"]))
+    assert noisy.tolist() == [1580.38, 541.32]
+
+
 def test_amounts_and_numbers() -> None:
     check("decimal", [
         ("1,234.56", 1234.56, None), ("-5", -5.0, None), ("(12.50)", -12.5, None),

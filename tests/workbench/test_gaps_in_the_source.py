@@ -14,7 +14,7 @@ from migrator_kit.errors import GateClosed, MappingError
 from migrator_kit.load.loader import run_load
 from migrator_kit.mapping.decisions import decide
 from migrator_kit.sample import generate
-from migrator_kit.workbench import audit, mapping_review, sample_diff
+from migrator_kit.workbench import audit, estimating, mapping_review, sample_diff
 from migrator_kit.workbench.reports import open_session, status_report
 from migrator_kit.workbench.session import Session
 
@@ -137,8 +137,9 @@ def test_a_source_without_any_row_is_audited_and_shaped(opened: Opened) -> None:
     session = opened(*(f"DELETE FROM {table}" for table in TABLES))
     cells = (
         audit.findings, audit.tables, audit.records_per_year, audit.completeness, audit.columns,
-        audit.picklists, audit.custom_columns, audit.relations, audit.attachments, audit.rules,
-        audit.inputs,
+        audit.picklists, audit.custom_columns, audit.relations, audit.relation_plot,
+        audit.attachments, audit.rules, audit.inputs, estimating.estimate, estimating.needs,
+        estimating.owners,
     )  # fmt: skip
     for cell in cells:
         assert cell(session)._repr_html_()

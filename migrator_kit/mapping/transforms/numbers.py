@@ -38,7 +38,7 @@ class DecimalOptions(Options):
     placeholders: tuple[str, ...] = ()
 
 
-@one_column("decimal", version=1, options=DecimalOptions, gives=NUMBER)
+@one_column("decimal", version=2, options=DecimalOptions, gives=NUMBER)
 def decimal(values: pd.Series, options: DecimalOptions) -> Transformed:
     """A number or an amount of money, currency signs and grouping left out."""
     texts = _digits(to_arrow(values), options.decimal)
@@ -46,7 +46,9 @@ def decimal(values: pd.Series, options: DecimalOptions) -> Transformed:
     short = pc.replace_substring_regex(texts, pattern=r"(\.\d{12})\d+$", replacement=r"\1")
     exact = pc.if_else(plain, short, None).cast(pa.decimal128(38, 12))
     rounded = pc.round(exact, ndigits=options.places, round_mode="half_towards_infinity")
-    return _with_placeholders(values, rounded.cast(NUMBER), plain, options.placeholders)
+    # By way of text: a decimal cast straight to a float ends next to the number that was written.
+    nearest = rounded.cast(pa.string()).cast(NUMBER)
+    return _with_placeholders(values, nearest, plain, options.placeholders)
 
 
 class IntegerOptions(Options):

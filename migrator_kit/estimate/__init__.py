@@ -1,0 +1,1 @@
+"""Grade, timeline and price before anything moves, from source counts and the planner's numbers."""
