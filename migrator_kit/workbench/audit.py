@@ -10,7 +10,7 @@ from migrator_kit.evidence.findings import Finding, Findings, Level
 from migrator_kit.evidence.relation_graph import Edge, relation_graph
 from migrator_kit.evidence.tables import Block, Table, Tables, facts
 from migrator_kit.mapping.bindings import Problem, against_snapshot
-from migrator_kit.mapping.files import default_mapping, known_columns
+from migrator_kit.mapping.files import PROFILES, default_mapping, known_columns
 from migrator_kit.mapping.model import Landing, Mapping, ObjectName
 from migrator_kit.mapping.objects import object_rows
 from migrator_kit.quality.model import Stage
@@ -54,7 +54,9 @@ def inventory_of(session: Session) -> Inventory:
         attachments = _rows(session, mapping, ObjectName.ATTACHMENT)
         session.inventory = take_inventory(
             session.snapshot,
-            known_columns(default_mapping(mapping.profile)) if mapping.objects else None,
+            known_columns(default_mapping(mapping.profile))
+            if mapping.profile in PROFILES
+            else None,
             file_rows=attachments,
             rules=_rules(session, mapping),
             file_limit_mb=session.engagement.settings.target.file_limit_mb,
