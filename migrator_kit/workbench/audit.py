@@ -19,7 +19,7 @@ from migrator_kit.source.rule_reference import write_reference
 from migrator_kit.source.rules import Rule, rule_table, rules_from
 from migrator_kit.source.snapshot import latest_snapshot, take_snapshot
 from migrator_kit.workbench.inputs import inputs_table
-from migrator_kit.workbench.mapping_review import profile_of
+from migrator_kit.workbench.mapping_review import fitting_profile, profile_of
 from migrator_kit.workbench.quality import judge, source_frames
 from migrator_kit.workbench.session import Session
 
@@ -48,14 +48,16 @@ def snapshot_summary(session: Session) -> Table:
 def inventory_of(session: Session) -> Inventory:
     """Return the inventory of the session's snapshot, made once."""
     if session.inventory is None:
-        mapping = _readable(session)
-        attachments = _rows(session, mapping, ObjectName.ATTACHMENT)
+        mapping = _readable(session) if _is_known(session) else None
         session.inventory = take_inventory(
             session.snapshot,
-            known_columns(default_mapping(mapping.profile)),
-            file_rows=attachments,
-            rules=_rules(session, mapping),
+            known_columns(default_mapping(mapping.profile)) if mapping else None,
+            file_rows=_rows(session, mapping, ObjectName.ATTACHMENT) if mapping else None,
+            rules=_rules(session, mapping) if mapping else (),
             file_limit_mb=session.engagement.settings.target.file_limit_mb,
+            time_zone=session.engagement.settings.source.time_zone,
+            table_settings=session.engagement.settings.source.tables,
+            likely_duplicates=True,
             progress=session.progress,
         )
     return session.inventory
@@ -197,6 +199,11 @@ def rules(session: Session) -> Table:
 def inputs(session: Session) -> Table:
     """Return what this page was made from."""
     return inputs_table(session)
+
+
+def _is_known(session: Session) -> bool:
+    """Whether there is a mapping or a profile that fits; an audit is possible without."""
+    return session.engagement.mapping_path.exists() or fitting_profile(session) is not None
 
 
 def _mapping(session: Session) -> Mapping:
