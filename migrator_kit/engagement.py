@@ -61,6 +61,10 @@ class TableSettings(_Section):
     quote: OneMark | Literal["none"] | None = None
     header_row: Annotated[int, Field(ge=1)] | None = None
     """Row of a worksheet that holds the column names."""
+    day_first: bool | None = None
+    """How the audit reads dates such as 03/04/2020, where what it found is wrong or unclear."""
+    decimal_comma: bool | None = None
+    """Whether the audit reads 1.234,50 as a number, where what it found is wrong."""
 
 
 class BlobSettings(_Section):

@@ -441,3 +441,15 @@ def test_the_emulator_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     assert stats["edition"] == "professional"
     assert {"requests", "credits_used", "automations_fired", "peak_concurrency"} <= stats.keys()
     assert (process.returncode, rest, said) == (0, "", "")
+
+
+def test_a_source_that_no_profile_knows_is_audited_all_the_same(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "clienti.csv").write_text("codice,cognome\n1,Rossi\n2,Bianchi\n")
+    folder = tmp_path / "unknown"
+    assert run("init", folder, "--source", tmp_path / "exports").code == 0
+    assert run("snapshot", folder).code == 0
+    report = json.loads(run("audit", folder, "--json").out)
+    assert [(table["name"], table["rows"]) for table in report["tables"]] == [("clienti", 2)]
+    assert report["tables"][0]["columns"][0]["custom"] is None
+    assert {"oddities", "rules"} <= set(report)

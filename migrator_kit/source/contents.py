@@ -46,6 +46,8 @@ class DateOrder(StrEnum):
 _TIME = r"([ T]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp][Mm])?(Z|[+-]\d{2}(:?\d{2})?)?)"
 _ISO = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}"
 _SHORT = r"\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})"
+MOJIBAKE = "Ã[\u0080-\u00bf]|Â[\u0080-\u00bf]|â€|Î[\u0080-\u00bf]Î|Ï[\u0080-\u00bf]Î|\ufffd"
+"""Letters as they stand after UTF-8 was read as a Western code page, or could not be read."""
 _PATTERNS = {
     "integer": r"^[+-]?\d{1,18}$",
     "zeros": r"^0\d+$",
@@ -66,7 +68,7 @@ _PATTERNS = {
     "html": r"(?i)</?(p|br|div|b|i|span|table|html|body)\b[^>]*>",
     "greek_id": r"^(0[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])\d{7}$",
     "ssn": r"^\d{3}-\d{2}-\d{4}$",
-    "mojibake": "Ã[\u0080-\u00bf]|Â[\u0080-\u00bf]|â€|Î[\u0080-\u00bf]Î|Ï[\u0080-\u00bf]Î|\ufffd",
+    "mojibake": MOJIBAKE,
 }
 _LONG = 60
 _LEAST = 0.8
@@ -200,6 +202,19 @@ def date_of(value: str, order: DateOrder) -> str:
     plain = f"replace(replace({day}, '.', '/'), '-', '/')"
     parts = "%m/%d" if order is DateOrder.MONTH_FIRST else "%d/%m"
     return f"CAST(try_strptime({plain}, ['{parts}/%Y', '{parts}/%y']) AS DATE)"
+
+
+def moment_of(value: str, order: DateOrder) -> str:
+    """Return SQL that reads a date with its time of day; null where either is missing."""
+    clock = f"try_cast(regexp_extract({value}, '[ T](\\d{{1,2}}:\\d{{2}}(:\\d{{2}})?)', 1) AS TIME)"
+    late = f"regexp_matches({value}, '(?i)[ T](0?[1-9]|1[01]):[0-9:.]+ ?pm')"
+    noon = f"CASE WHEN {late} THEN INTERVAL 12 HOUR ELSE INTERVAL 0 HOUR END"
+    whole = f"({date_of(value, order)} + {clock} + {noon})"
+    if order is not DateOrder.YEAR_FIRST:
+        return whole
+    # What the database reads itself takes a tenth of the time.
+    plain = f"CASE WHEN contains({value}, ':') THEN try_cast({value} AS TIMESTAMP) END"
+    return f"coalesce({plain}, {whole})"
 
 
 def number_of(value: str, *, comma: bool) -> str:

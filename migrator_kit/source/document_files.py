@@ -16,6 +16,7 @@ from pyarrow import parquet
 
 from migrator_kit.engagement import BlobSettings
 from migrator_kit.errors import SourceError
+from migrator_kit.progress import SILENT, Progress
 from migrator_kit.source.documents import list_files, normalised
 
 BLOBS = "blob_documents"
@@ -56,14 +57,18 @@ def kind_of(head: bytes) -> str:
     return "text/plain" if text and "\0" not in text else "unknown"
 
 
-def examine(root: Path, *, limit_mb: float = 25) -> pd.DataFrame:
+def examine(root: Path, *, limit_mb: float = 25, progress: Progress = SILENT) -> pd.DataFrame:
     """Return every file below `root`: path, bytes, sha256, kind, problem (null: none).
 
     Problems: `unreadable`, `empty`, `oversize`, `duplicate` (a file earlier by path has the same
     content). A file is read once, in blocks.
     """
     files = list_files(root)
-    found = [_looked_at(root / path) for path in files["path"]]
+    found = []
+    with progress("Reading the files", len(files)) as step:
+        for path in files["path"]:
+            found.append(_looked_at(root / path))
+            step.advance()
     files["sha256"] = pd.Series([digest for digest, _ in found], dtype="str")
     files["kind"] = pd.Series([kind for _, kind in found], dtype="str")
     problem = pd.Series(None, index=files.index, dtype="str")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +14,12 @@ from migrator_kit.errors import SourceError
 from migrator_kit.source.place import source_path
 
 FOLDER_NAME = "documents"
+_MEANT = {
+    "dcm": "application/dicom", "pdf": "application/pdf", "jpg": "image/jpeg",
+    "jpeg": "image/jpeg", "png": "image/png", "tif": "image/tiff", "tiff": "image/tiff",
+    "gif": "image/gif", "bmp": "image/bmp",
+}  # fmt: skip
+"""What an extension promises, where one kind of content alone bears it."""
 
 
 def documents_root(settings: SourceSettings, *, base: Path | None = None) -> Path | None:
@@ -115,6 +122,13 @@ class AttachmentInventory:
     shared: int
     """Files that more than one row points to."""
     limit_bytes: int
+    by_kind: dict[str, int]
+    """Files by media type, judged by their first bytes; empty where they were not examined."""
+    duplicates: int
+    """Files with the same content as an earlier one."""
+    unreadable: int
+    misnamed: int
+    """Pictures and documents whose extension says another kind than their content."""
 
     def to_json(self) -> dict[str, object]:
         """Return counts alone, no path."""
@@ -131,18 +145,28 @@ class AttachmentInventory:
             "unlisted": self.unlisted,
             "shared": self.shared,
             "limit_bytes": self.limit_bytes,
+            "by_kind": self.by_kind,
+            "duplicates": self.duplicates,
+            "unreadable": self.unreadable,
+            "misnamed": self.misnamed,
         }
 
 
 def take_stock(
-    root: Path | None, paths: pd.Series | None = None, *, limit_mb: float = 25
+    root: Path | None,
+    paths: pd.Series | None = None,
+    *,
+    limit_mb: float = 25,
+    examined: pd.DataFrame | None = None,
 ) -> AttachmentInventory:
     """Return the inventory of the files below `root` and of the rows that point to them.
 
     `paths` are the paths as the source writes them, one for each row; null or empty counts as
     missing. Oversize counts the files above `limit_mb`, whether or not a row points to them.
+    `examined` is what `document_files.examine` found below `root`.
     """
-    files = list_files(root) if root is not None else _no_files()
+    listed = list_files(root) if root is not None and examined is None else _no_files()
+    files = listed if examined is None else examined
     limit = int(limit_mb * 2**20)
     kinds = files["path"].str.extract(r"\.([^./]{1,10})$", expand=False).str.lower()
     grouped = files.groupby(kinds.fillna("(none)").rename("kind"))["bytes"].agg(["count", "sum"])
@@ -164,7 +188,24 @@ def take_stock(
         unlisted=0 if pointed is None else len(files) - int(pointed.nunique()),
         shared=0 if pointed is None else int((pointed.value_counts() > 1).sum()),
         limit_bytes=limit,
+        **_contents(files, kinds),
     )
+
+
+def _contents(files: pd.DataFrame, extensions: pd.Series) -> dict[str, Any]:
+    """Count what reading the files told, where they were read."""
+    if "kind" not in files:
+        return {"by_kind": {}, "duplicates": 0, "unreadable": 0, "misnamed": 0}
+    meant = extensions.map(_MEANT)
+    other = meant.notna() & files["kind"].notna() & (meant != files["kind"]) & (files["bytes"] > 0)
+    held = files["sha256"].notna() & (files["bytes"] > 0)
+    kinds = files.loc[files["bytes"] > 0, "kind"].value_counts()
+    return {
+        "by_kind": {str(kind): int(count) for kind, count in kinds.items()},
+        "duplicates": int(files.loc[held, "sha256"].duplicated().sum()),
+        "unreadable": int(files["sha256"].isna().sum()),
+        "misnamed": int(other.sum()),
+    }
 
 
 def _no_files() -> pd.DataFrame:

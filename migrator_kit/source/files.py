@@ -7,7 +7,7 @@ empty cell is null. Encoding and layout are found from the files and named in th
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from migrator_kit.source.exports import SUFFIXES, by_table
 from migrator_kit.source.faults import TextFile
 from migrator_kit.source.model import Closing, HoldsNoTable, SourceTable, distinct_names
 from migrator_kit.source.parts import in_parts
+from migrator_kit.source.text_stream import RaggedRows, Reading
 
 _SAMPLE_CHARACTERS = 256 * 1024
 _LARGEST_ROW = 16 * 2**20
@@ -135,33 +136,35 @@ class TextSource(Closing):
     def _batches(self, opened: _Opened) -> Iterator[pa.Table]:
         """Yield batches of rows. Ragged rows, bad bytes and an open quote are errors by line."""
         file, encoding = opened.file, opened.survey.encoding
-        ragged = 0
         if not opened.holds_rows:
             return
-
-        def count(_: Any) -> str:
-            nonlocal ragged
-            ragged += 1
-            return "skip" if ragged <= _TOLERATED else "error"
-
-        try:
-            with (
-                file.open() as stream,
-                arrow_csv.open_csv(stream, **_options(opened, count)) as rows,
-            ):
-                for batch in rows:
-                    yield pa.Table.from_batches([batch])
-        except pa.ArrowInvalid as error:
-            if ragged <= _TOLERATED:
-                raise _unreadable(opened, str(error)) from None
-        except UnicodeError:
-            raise faults.undecodable_error(file, encoding) from None
+        refused: str | None = None
+        with file.open() as stream:
+            reading = Reading(stream, encoding, _TOLERATED)
+            try:
+                yield from _arrow_tables(opened, reading)
+            except pa.ArrowInvalid as error:
+                refused = str(error)
+            finally:
+                reading.wait()
+        if reading.undecodable:
+            raise faults.undecodable_error(file, encoding)
+        if refused is not None and not reading.too_ragged:
+            raise _unreadable(opened, refused)
         _refuse_open_quote(opened)
-        if ragged:
+        if reading.ragged:
             found = faults.ragged_rows(file, encoding, opened.layout)
             if not found.is_trailer:
                 raise faults.ragged_error(file, found)
             opened.notes["trailer lines left out"] = str(len(found.rows))
+
+
+def _arrow_tables(opened: _Opened, reading: Reading) -> Iterator[pa.Table]:
+    """Yield what Arrow reads. What it holds of `reading` is let go of when this ends."""
+    options = _options(opened, reading.ragged_rows())
+    with arrow_csv.open_csv(reading.stream(), **options) as rows:
+        for batch in rows:
+            yield pa.Table.from_batches([batch])
 
 
 def _survey(file: TextFile, wanted: TableSettings) -> Survey:
@@ -188,17 +191,15 @@ def checked_encoding(name: str) -> str:
         ) from None
 
 
-def _options(opened: _Opened, on_ragged: Callable[[Any], str]) -> dict[str, Any]:
+def _options(opened: _Opened, on_ragged: RaggedRows) -> dict[str, Any]:
     """Return the reader's options. One thread: the order of rows and errors must not vary."""
     layout = opened.layout
-    encoding = "utf8" if opened.survey.encoding == "utf-8" else opened.survey.encoding
     return {
         "read_options": arrow_csv.ReadOptions(
             use_threads=False,
             block_size=_LARGEST_ROW,
             skip_rows=opened.header_lines,
             column_names=opened.columns,
-            encoding=encoding,
         ),
         "parse_options": arrow_csv.ParseOptions(
             delimiter=layout.delimiter,

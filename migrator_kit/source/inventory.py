@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
+from migrator_kit.engagement import TableSettings
 from migrator_kit.progress import SILENT, Progress
+from migrator_kit.source.document_files import examine
 from migrator_kit.source.documents import AttachmentInventory, take_stock
 from migrator_kit.source.duplicates import DuplicateCount, count_duplicates
+from migrator_kit.source.likely_duplicates import LikelyDuplicates, score_duplicates
+from migrator_kit.source.oddities import find_oddities, no_oddities
 from migrator_kit.source.profile import ColumnProfile, profile_table
 from migrator_kit.source.relations import Relation, declared_relations, discover, find_keys
 from migrator_kit.source.rules import Rule
@@ -40,6 +44,10 @@ class Inventory:
     duplicates: DuplicateCount
     attachments: AttachmentInventory
     rules: tuple[Rule, ...] = ()
+    likely_duplicates: LikelyDuplicates | None = None
+    """Pairs of patients that are likely one person; None where they were not scored."""
+    oddities: pd.DataFrame = field(default_factory=no_oddities)
+    """Rows that mislead whoever reads them: table, column, what, rows, why it matters."""
 
     def columns_found(self) -> list[ColumnProfile]:
         """Return the columns of all tables, in the order of the source."""
@@ -116,10 +124,15 @@ class Inventory:
             "snapshot": {"id": self.snapshot_id, "digest": self.snapshot_digest},
             "tables": [_table_json(table) for table in self.tables_found],
             "relations": [_relation_json(relation) for relation in self.relations_found],
-            "duplicates": self.duplicates.to_json(),
+            "duplicates": self._duplicates_json(),
             "attachments": self.attachments.to_json(),
             "rules": [rule.to_json() for rule in self.rules],
+            "oddities": self.oddities.to_dict(orient="records"),
         }
+
+    def _duplicates_json(self) -> dict[str, Any]:
+        likely = self.likely_duplicates
+        return self.duplicates.to_json() | {"likely": None if likely is None else likely.to_json()}
 
 
 def inventory(
@@ -129,12 +142,18 @@ def inventory(
     file_rows: pd.DataFrame | None = None,
     rules: Sequence[Rule] = (),
     file_limit_mb: float = 25,
+    time_zone: str | None = None,
+    table_settings: Mapping[str, TableSettings] | None = None,
+    likely_duplicates: bool = False,
     progress: Progress = SILENT,
 ) -> Inventory:
     """Return the inventory of a snapshot.
 
     `known_columns` are the `table.column` (or `table.*`) that the profile knows: all others are
-    custom. `file_rows` are the rows that point to files, with a column `file_path`.
+    custom. `file_rows` are the rows that point to files, with a column `file_path`. `time_zone` is
+    the practice's, for times at a change of clocks. `table_settings` say by table how dates and
+    amounts are written, where what is found is wrong. With `likely_duplicates`, pairs of patients
+    are scored, which takes some seconds more.
     """
     declared = {name: t.primary_key for name, t in snapshot.manifest.tables.items()}
     connection = snapshot.connect()
@@ -142,7 +161,8 @@ def inventory(
         profiles: dict[str, tuple[ColumnProfile, ...]] = {}
         with progress("Profiling the tables", len(snapshot.tables())) as step:
             for name, table in snapshot.manifest.tables.items():
-                columns = profile_table(connection, name, table.columns)
+                said = (table_settings or {}).get(name)
+                columns = profile_table(connection, name, table.columns, said)
                 profiles[name] = _marked(columns, known_columns)
                 step.advance()
         references = {
@@ -153,25 +173,46 @@ def inventory(
         relations = declared_relations(connection, profiles, references)
         relations += discover(connection, profiles, keys, relations)
         duplicates = count_duplicates(connection, profiles)
+        taken = snapshot.manifest.taken_at.date()
+        odd = find_oddities(connection, profiles, today=taken, time_zone=time_zone)
+        found: dict[str, tuple[str, ...]] = {k.table: (k.column,) for k in reversed(keys)}
+        found |= {name: key for name, key in declared.items() if key}
     finally:
         connection.close()
-    found = {key.table: (key.column,) for key in reversed(keys)}
+    likely = _likely(snapshot, profiles, found) if likely_duplicates else None
     paths = None if file_rows is None else file_rows["file_path"]
+    root = snapshot.files_root()
+    files = None if root is None else examine(root, limit_mb=file_limit_mb, progress=progress)
     return Inventory(
         snapshot_id=snapshot.snapshot_id,
         snapshot_digest=snapshot.digest,
         tables_found=tuple(
             TableInventory(
-                name, table.rows, declared[name] or found.get(name, ()), bool(declared[name]),
+                name, table.rows, found.get(name, ()), bool(declared[name]),
                 profiles[name], table.reading,
             )
             for name, table in snapshot.manifest.tables.items()
         ),
         relations_found=tuple(relations),
         duplicates=duplicates,
-        attachments=take_stock(snapshot.files_root(), paths, limit_mb=file_limit_mb),
+        attachments=take_stock(root, paths, limit_mb=file_limit_mb, examined=files),
         rules=tuple(rules),
+        likely_duplicates=likely,
+        oddities=odd,
     )  # fmt: skip
+
+
+def _likely(
+    snapshot: Snapshot,
+    profiles: dict[str, tuple[ColumnProfile, ...]],
+    keys: dict[str, tuple[str, ...]],
+) -> LikelyDuplicates:
+    """Score pairs on a connection of their own, which gives back what the profiling took."""
+    connection = snapshot.connect(memory_limit="1000MB")
+    try:
+        return score_duplicates(connection, profiles, keys)
+    finally:
+        connection.close()
 
 
 def _marked(
@@ -193,7 +234,7 @@ def _marked(
 
 _COLUMN_HEADINGS = (
     "table", "column", "type", "content", "filled", "filled %", "distinct", "length", "range",
-    "shapes", "data class", "why", "custom",
+    "shapes", "written", "data class", "why", "custom",
 )  # fmt: skip
 
 
@@ -210,11 +251,21 @@ def _column_row(column: ColumnProfile) -> dict[str, Any]:
         "" if None in lengths else f"{lengths[0]} to {lengths[1]}",
         _range(column),
         ", ".join(f"{shape} ({rows:,})" for shape, rows in column.shapes[:3]),
+        _written(column),
         str(column.data_class),
         column.class_reason,
         bool(column.custom),
     )
     return dict(zip(_COLUMN_HEADINGS, values, strict=True))
+
+
+def _written(column: ColumnProfile) -> str:
+    """Say how dates and amounts are written where they are text."""
+    if column.type != "string":
+        return ""
+    if column.look.date_order is not None:
+        return str(column.look.date_order)
+    return "decimal comma" if column.look.decimal_comma else ""
 
 
 def _range(column: ColumnProfile) -> str:

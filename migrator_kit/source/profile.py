@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from migrator_kit.engagement import TableSettings
 from migrator_kit.privacy import DataClass
 from migrator_kit.source.classify import propose
 from migrator_kit.source.contents import (
@@ -34,6 +35,7 @@ MOST_SHAPES = 8
 _QUARTERS = "[0.25, 0.5, 0.75]"
 _SHAPED = (Content.TEXT, Content.CODE, Content.PHONE, Content.EMAIL, Content.DATE)
 _DATES = (Content.DATE, Content.DATETIME)
+_SHORT_ORDERS = (DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST, DateOrder.UNCLEAR)
 _NUMBERS = (Content.INTEGER, Content.DECIMAL)
 _NO_PICKLIST = (
     Content.EMPTY, Content.DATE, Content.DATETIME, Content.DECIMAL, Content.EMAIL, Content.PHONE,
@@ -95,12 +97,19 @@ class ColumnProfile:
 
 
 def profile_table(
-    connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str]
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: dict[str, str],
+    said: TableSettings | None = None,
 ) -> tuple[ColumnProfile, ...]:
-    """Return the profiles of a table's columns (`columns`: name to Arrow type), in their order."""
+    """Return the profiles of a table's columns (`columns`: name to Arrow type), in their order.
+
+    What is `said` of its dates and amounts goes before what they look like.
+    """
     counted = _count(connection, table, columns)
     sample = _sample(connection, table, counted)
-    looked = [_looked_at(column, sample[column.name]) for column in counted]
+    told = said or TableSettings()
+    looked = [_looked_at(column, sample[column.name], told) for column in counted]
     return tuple(_picklists(connection, table, _spread(connection, table, looked)))
 
 
@@ -122,9 +131,19 @@ def _sample(
     return values
 
 
-def _looked_at(column: ColumnProfile, values: pa.Array) -> ColumnProfile:
+def _as_said(look: Look, told: TableSettings, kind: str) -> Look:
+    """Return a look with dates and amounts written as a person says they are."""
+    if told.day_first is not None and look.date_order in _SHORT_ORDERS:
+        order = DateOrder.DAY_FIRST if told.day_first else DateOrder.MONTH_FIRST
+        return replace(look, date_order=order)
+    if told.decimal_comma is not None and look.content is Content.DECIMAL and kind == "string":
+        return replace(look, decimal_comma=told.decimal_comma)
+    return look
+
+
+def _looked_at(column: ColumnProfile, values: pa.Array, told: TableSettings) -> ColumnProfile:
     """Add what the values look like: content, data class, quartiles, shapes, broken dates."""
-    look = look_at(values, column.type)
+    look = _as_said(look_at(values, column.type), told, column.type)
     proposed = propose(column.table, column.name, look)
     shaped: tuple[tuple[str, int], ...] = ()
     if look.content in _SHAPED:

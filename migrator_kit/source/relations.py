@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 
+from migrator_kit.source.chance import chance_of_lying_in
 from migrator_kit.source.contents import Content
 from migrator_kit.source.model import quoted
 from migrator_kit.source.naming import joined, names_key, singular, stem, words
@@ -27,6 +30,10 @@ _FRIEND_DISTINCT = 20
 _COVERS = 0.3
 _REACHES = 0.95
 _OWNED = 0.7
+_DENSE = 0.5
+_MOST_KEYS = 100_000
+_MOST_SCATTERED = 1_000
+_NO_CHANCE = 1e-4
 _MEASURES = frozenset(
     (
         "type", "method", "interval", "status", "state", "cat", "category", "order", "level",
@@ -208,7 +215,9 @@ def _contains(outer: tuple[str, ...], inner: tuple[str, ...]) -> bool:
 
 def _could_lie_in(column: ColumnProfile, key: ColumnProfile) -> bool:
     """Whether a column without a telling name is worth a look: enough values, not too many."""
-    enough = column.distinct >= _FRIEND_DISTINCT and column.distinct <= key.distinct
+    scattered = column.distinct > 2 and column.content is Content.INTEGER and _has_gaps(key)
+    enough = column.distinct >= _FRIEND_DISTINCT or scattered
+    enough = enough and column.distinct <= key.distinct
     same = (column.content is Content.INTEGER) == (key.content is Content.INTEGER)
     prose = column.content is Content.TEXT and column.data_class.is_phi
     return enough and same and not prose
@@ -245,7 +254,7 @@ def _best(
     if not judged:
         return None
     if not named:
-        return _by_values(column, judged)
+        return _scattered(connection, column, judged) or _by_values(column, judged)
     best = max(
         judged,
         key=lambda o: (o.candidate.name_score + o.candidate.key.owned / 2 + o.share, o.rows),
@@ -257,13 +266,49 @@ def _best(
     return _relation(column, best, confidence, (best.candidate.reason, best.facts))
 
 
+def _scattered(
+    connection: duckdb.DuckDBPyConnection, column: ColumnProfile, judged: Sequence[_Overlap]
+) -> Relation | None:
+    """Return the one key with gaps that scattered numbers hit without a miss."""
+    if not 2 < column.distinct <= _MOST_SCATTERED or column.content is not Content.INTEGER:
+        return None
+    inside = [o for o in judged if o.share == 1 and _has_gaps(o.candidate.key.profile)]
+    if not inside:
+        return None
+    values = _distinct_numbers(connection, column.table, column.name)
+    hit = []
+    for overlap in inside:
+        key = overlap.candidate.key
+        chance = chance_of_lying_in(values, _distinct_numbers(connection, key.table, key.column))
+        if chance < _NO_CHANCE:
+            hit.append(overlap)
+    if len(hit) != 1:
+        return None
+    facts = f"{hit[0].facts}, and the key has gaps that none of them falls into"
+    return _relation(column, hit[0], 0.6, ("by its values alone", facts))
+
+
+def _distinct_numbers(
+    connection: duckdb.DuckDBPyConnection, table: str, column: str
+) -> npt.NDArray[np.int64]:
+    sql = f"SELECT DISTINCT try_cast({_pointing(column)} AS BIGINT) AS n FROM {quoted(table)}"
+    rows = connection.execute(f"SELECT n FROM ({sql}) WHERE n IS NOT NULL").fetchall()
+    return np.array([number for (number,) in rows], dtype=np.int64)
+
+
+def _has_gaps(key: ColumnProfile) -> bool:
+    """Whether a key leaves out most of the numbers up to its greatest."""
+    few = key.distinct <= _MOST_KEYS
+    return few and key.maximum is not None and key.distinct < _DENSE * key.maximum
+
+
 def _by_values(column: ColumnProfile, judged: Sequence[_Overlap]) -> Relation | None:
     """Judge a column whose name says nothing: a reference only where chance cannot explain it.
 
     It must lie wholly in one key, use a good part of it, reach to its end, and do so in no other.
     """
     inside = [o for o in judged if o.share >= _FRIEND_FOUND]
-    if not inside:
+    if not inside or column.distinct < _FRIEND_DISTINCT:
         return None
     sure = [o for o in inside if o.share == 1 and o.covered >= _COVERS and o.reach >= _REACHES]
     if len(sure) == 1 and words(column.name)[-1] not in _MEASURES:

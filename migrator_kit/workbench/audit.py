@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from migrator_kit.errors import ConfigError, GateClosed
+from migrator_kit.errors import GateClosed
 from migrator_kit.evidence import plots
 from migrator_kit.evidence.findings import Finding, Findings, Level
+from migrator_kit.evidence.lists import write_list
 from migrator_kit.evidence.relation_graph import Edge, relation_graph
 from migrator_kit.evidence.tables import Block, Table, Tables, facts
 from migrator_kit.mapping.bindings import Problem, against_snapshot
@@ -21,12 +22,14 @@ from migrator_kit.source.rule_reference import write_reference
 from migrator_kit.source.rules import Rule, rule_table, rules_from
 from migrator_kit.source.snapshot import latest_snapshot, take_snapshot
 from migrator_kit.workbench.inputs import inputs_table
-from migrator_kit.workbench.mapping_review import profile_of
+from migrator_kit.workbench.mapping_review import fitting_profile
 from migrator_kit.workbench.quality import judge, source_frames
 from migrator_kit.workbench.session import Session
 
 _MOST_TABLES = 14
 """Tables in a plot: the ones with the most rows; the others are in the tables below."""
+_MOST_PAIRS = 20
+"""Likely duplicates on the page; all of them are in the list."""
 
 
 def snapshot_summary(session: Session) -> Table:
@@ -60,6 +63,9 @@ def inventory_of(session: Session) -> Inventory:
             file_rows=attachments,
             rules=_rules(session, mapping),
             file_limit_mb=session.engagement.settings.target.file_limit_mb,
+            time_zone=session.engagement.settings.source.time_zone,
+            table_settings=session.engagement.settings.source.tables,
+            likely_duplicates=True,
             progress=session.progress,
         )
     return session.inventory
@@ -180,6 +186,27 @@ def relation_plot(session: Session) -> plots.Plot | Table:
     return relation_graph(edges, sizes)
 
 
+def oddities(session: Session) -> Table:
+    """Return what looks wrong in the values: where, in how many rows, and why it matters."""
+    return Table(inventory_of(session).oddities, empty="Nothing looks odd.")
+
+
+def likely_duplicates(session: Session) -> Tables:
+    """List pairs of patients that are likely one person, for a person to look at."""
+    found = inventory_of(session).likely_duplicates
+    if found is None or found.table is None:
+        return Tables([Findings.of([Finding(Level.DECISION, "No table of patients was found.")])])
+    write_list(found.pairs, session.list_path("likely_duplicates.csv"))
+    text = f"{len(found.pairs):,} pairs of {found.patients:,} patients are likely one person."
+    level = Level.DECISION if len(found.pairs) else Level.GOOD
+    note = "Record ids. Compared: " + ", ".join(found.columns) + ". Nothing is merged by itself."
+    shown = found.pairs.head(_MOST_PAIRS).rename(columns={"like": "like record"})
+    return Tables(
+        [Findings.of([Finding(level, text, "Decide in Dent-O-Soft or after the move.")]),
+         Table(shown, note=note, empty="No pair is likely.")]
+    )  # fmt: skip
+
+
 def attachments(session: Session) -> Tables:
     """Return what the files add up to, and how large they are."""
     files = inventory_of(session).attachments
@@ -240,11 +267,8 @@ def source_mapping(session: Session) -> Mapping:
     """
     if session.engagement.mapping_path.exists():
         return session.mapping
-    try:
-        profile = profile_of(session)
-    except ConfigError:
-        return Mapping(profile="none", objects=())
-    return default_mapping(profile)
+    profile = fitting_profile(session)
+    return default_mapping(profile) if profile else Mapping(profile="none", objects=())
 
 
 def _misfits(session: Session) -> list[Problem]:

@@ -28,12 +28,17 @@ from migrator_kit.workbench.inputs import inputs_table
 from migrator_kit.workbench.session import Session
 
 
-def profile_of(session: Session) -> str:
-    """Return the profile that fits the source. Raises ConfigError where none does."""
+def fitting_profile(session: Session) -> str | None:
+    """Return the profile that engagement.yml names, else the one that fits, else None."""
     tables = session.snapshot.manifest.tables
-    found = session.engagement.settings.source.profile or detect_profile(
+    return session.engagement.settings.source.profile or detect_profile(
         {name: set(table.columns) for name, table in tables.items()}
     )
+
+
+def profile_of(session: Session) -> str:
+    """Return the profile that fits the source. Raises ConfigError where none does."""
+    found = fitting_profile(session)
     if found is None:
         raise ConfigError(
             "No profile fits this source.",

@@ -125,6 +125,11 @@ def audit_text(report: dict[str, Any]) -> str:
         f"{len(report['relations'])} relations, {orphans:,} rows point to nothing.",
         f"{files['files']:,} files, {files['missing']:,} missing, {files['oversize']} too large.",
         f"{len(report['rules'])} reminder and recall rules.",
+        f"{report['duplicates']['likely']['pairs']:,} pairs of patients are likely one person.",
+        *(
+            f"{odd['table']}.{odd['column']}: {odd['what']} ({odd['rows']:,} rows)"
+            for odd in report["oddities"]
+        ),
         *_needs_lines(report),
         "",
         *report["summary"],

@@ -103,3 +103,16 @@ def test_real_rows_show_what_an_analyst_needs(
     status = picklists[(picklists["table"] == "appointment") & (picklists["column"] == "AptStatus")]
     assert dict(zip(status["value"], status["rows"], strict=True)) == {"2": 1544, "5": 553}
     assert found.duplicates.table == "patient"
+
+
+def test_files_are_judged_by_what_they_hold(exports: Path, new_engagement: New) -> None:
+    (exports / "patients.csv").write_text("id,name\n1,Ann\n")
+    documents = exports / "documents"
+    documents.mkdir()
+    (documents / "a.jpg").write_bytes(b"\xff\xd8\xff one")
+    (documents / "b.jpg").write_bytes(b"\xff\xd8\xff one")
+    (documents / "c.jpg").write_bytes(b"%PDF-1.7")
+    (documents / "d.pdf").write_bytes(b"")
+    found = inventory(take_snapshot(new_engagement(exports))).attachments
+    assert found.by_kind == {"image/jpeg": 2, "application/pdf": 1}
+    assert (found.files, found.duplicates, found.misnamed, found.empty) == (4, 1, 1, 1)

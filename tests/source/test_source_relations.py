@@ -74,6 +74,21 @@ def test_a_column_whose_values_reach_through_a_whole_key_is_proposed_with_less_c
     assert relation.confidence == 0.6
 
 
+def test_scattered_numbers_that_miss_no_gap_of_a_key_point_to_it() -> None:
+    found = related(
+        definitions="SELECT i * i + 40 AS definition_id, 'd' || i AS label FROM range(1, 31) t(i)",
+        payments="SELECT i AS payment_id, [104, 265, 569, 881][i % 4 + 1]::BIGINT AS kind, "
+        "i % 4 + 1 AS level, [101, 265, 569, 881][i % 4 + 1]::BIGINT AS points "
+        "FROM range(1, 101) t(i)",
+    )
+    assert (found["payments.kind"].to_table, found["payments.kind"].false_friend) == (
+        "definitions",
+        False,
+    )
+    assert "payments.level" not in found
+    assert "payments.points" not in found
+
+
 def test_text_keys_are_compared_as_they_are() -> None:
     found = related(
         patients="SELECT printf('%06d', i) AS patient_id FROM range(1, 101) t(i)",
@@ -103,7 +118,7 @@ def declared_in_documentation(shared: Path, found: Inventory) -> dict[tuple[str,
 def test_the_documented_keys_of_open_dental_are_found(
     open_dental: Path, open_dental_inventories: dict[str, Inventory], kind: str
 ) -> None:
-    """Eight columns point to a catalogue of definitions by number alone: values cannot show it."""
+    """Seven columns point to a catalogue of definitions by numbers that any list would have."""
     documentation = open_dental.parent / "03_opendental_schema"
     if not documentation.is_dir():
         pytest.skip(f"the documented schema is not at {documentation}")
@@ -117,6 +132,6 @@ def test_the_documented_keys_of_open_dental_are_found(
     right = sum(got.get(place) == target for place, target in gold.items())
     assert len(gold) > 60
     assert right / len(got) >= 0.95
-    assert right / len(gold) >= 0.88
+    assert right / len(gold) >= 0.9
     catalogue = {place: target for place, target in gold.items() if target != "definition"}
     assert all(got.get(place) == target for place, target in catalogue.items())

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import csv
 import io
+import random
+import subprocess
+import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from migrator_kit.engagement import SourceSettings
 from migrator_kit.errors import SourceError
 from migrator_kit.source.connect import open_source
 from migrator_kit.source.encoding import guess
+from migrator_kit.source.text_stream import Reading
 
 
 def read(path: Path, table: str = "patients", **options: object) -> pa.Table:
@@ -241,3 +246,49 @@ def test_what_a_writer_quotes_comes_back(
     path.write_text(text.getvalue(), encoding="utf-8", newline="")
     got = [tuple(row.values()) for row in read(path).to_pylist()]
     assert got == [tuple(cell or None for cell in row) for row in rows]
+
+
+def test_a_file_of_random_bytes_ends_in_a_message_every_time(exports: Path) -> None:
+    """The reader's threads must have let go of everything when the interpreter ends."""
+    (exports / "patients.csv").write_bytes(random.Random(3).randbytes(3_000))
+    code = (
+        "import sys\n"
+        "from migrator_kit.engagement import SourceSettings\n"
+        "from migrator_kit.errors import SourceError\n"
+        "from migrator_kit.source.connect import open_source\n"
+        "source = open_source(SourceSettings(url=sys.argv[1]))\n"
+        "try:\n"
+        "    for table in source.describe():\n"
+        "        list(source.read(table.name, 50_000))\n"
+        "except SourceError as error:\n"
+        "    sys.exit(str(error))\n"
+    )
+    command = [sys.executable, "-c", code, str(exports)]
+    begun = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [each.communicate(timeout=120)[1] for each in begun]
+    assert [each.returncode for each in begun] == [1] * 4, said
+    assert all("patients.csv" in each for each in said)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "undecodable"),
+    [
+        (b"id,name\n" + bytes(range(128, 256)) * 40, "cp1253", True),
+        ("id,name\n1,Μαρία\n".encode("cp1253"), "cp1253", False),
+    ],
+)
+def test_the_reader_is_told_of_no_error_and_lets_go_of_all(
+    content: bytes, encoding: str, undecodable: bool
+) -> None:
+    reading = Reading(io.BytesIO(content), encoding, tolerated=3)
+    stream, ragged = reading.stream(), reading.ragged_rows()
+    while stream.read(50):
+        ragged(None)
+    assert reading.undecodable is undecodable
+    waiting = threading.Thread(target=reading.wait)
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    del stream, ragged
+    waiting.join(5)
+    assert not waiting.is_alive()
