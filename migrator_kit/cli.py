@@ -275,6 +275,62 @@ def lab(
     raise typer.Exit(open_lab(Engagement.open(folder), port=port, browser=browser))
 
 
+@app.command("wizard-package")
+def wizard_package(
+    folder: Folder,
+    to: Annotated[Path | None, typer.Option(help="The package's folder; else DIR/wizard.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write files for Zoho's Data Migration wizard, for orgs without API access."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.progress import for_terminal
+    from migrator_kit.wizard.command import package_for, package_text
+
+    package = package_for(Engagement.open(folder), to, progress=for_terminal())
+    _print_json(package.to_json()) if as_json else print(package_text(package))
+
+
+@app.command()
+def reconcile(
+    folder: Folder,
+    from_export: Annotated[
+        list[Path] | None,
+        typer.Option(help="Zip of the org's own data backup; give each part.", metavar="ZIP"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check what the wizard brought in, by the org's own data backup."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.progress import for_terminal
+    from migrator_kit.wizard.check import check_export, check_text
+
+    if not from_export:
+        raise ParameterError(
+            "Which export?",
+            hint="Give the backup: --from-export Data_001.zip. After a load through the API: "
+            "migrator run DIR --from reconcile",
+        )
+    check = check_export(Engagement.open(folder), from_export, progress=for_terminal())
+    _print_json(check.to_json()) if as_json else print(check_text(check))
+    raise typer.Exit(0 if check.ok else 1)
+
+
+@app.command()
+def doctor(
+    folder: Annotated[
+        Path | None, typer.Argument(help="The engagement's folder.", metavar="[DIR]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the machine, the source and the org: each line ok, warn or fail, with the remedy."""
+    from migrator_kit.workbench.doctor import examine, report, report_text
+
+    checks = examine(folder)
+    found = report(checks)
+    _print_json(found) if as_json else print(report_text(checks))
+    raise typer.Exit(0 if found["ok"] else 1)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code. Errors are one message, never a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

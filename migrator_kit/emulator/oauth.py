@@ -15,6 +15,7 @@ REFRESH_TOKEN = "emulator"  # noqa: S105 - the published token of this local ser
 QUOTA_SECONDS = 600
 SCOPE = (
     "ZohoCRM.modules.ALL ZohoCRM.settings.ALL ZohoCRM.users.ALL ZohoCRM.org.ALL ZohoCRM.bulk.ALL"
+    " ZohoCRM.coql.READ ZohoCRM.mass_delete.DELETE ZohoFiles.files.ALL"
 )
 _PREFIXES = ("zoho-oauthtoken ", "bearer ")
 

@@ -92,7 +92,7 @@ def resolve_owners(
     chosen = read_owners_file(engagement)
     users = {user.email: user for user in target.users if user.email}
     default = _default_owner(engagement, chosen, users, target)
-    staff = _staff(snapshot, mapping)
+    staff = staff_of(snapshot, mapping)
     overrides = {key: _user_of(email, users, key) for key, email in chosen.owners.items()}
     unknown = sorted(set(overrides) - set(staff["owner_key"]))
     if unknown:
@@ -121,8 +121,11 @@ def read_owners_file(engagement: Engagement) -> OwnersFile:
         raise ConfigError(f"owners.yml cannot be used.\n{lines}") from None
 
 
-def _staff(snapshot: Connects, mapping: Mapping) -> pd.DataFrame:
-    """Return the staff by the mapping's SELECT: key, name, e-mail (lower case), active."""
+def staff_of(snapshot: Connects, mapping: Mapping) -> pd.DataFrame:
+    """Return the staff by the mapping's SELECT: key, name, e-mail (lower case), active.
+
+    Raises SourceError where the SELECT does not run or lacks a column.
+    """
     if mapping.owners is None:
         return pd.DataFrame({name: pd.Series(dtype="str") for name in TABLE[:4]})
     try:
