@@ -32,7 +32,7 @@ TOP_LEVEL = {
 }  # fmt: skip
 LONGEST_FILE = 400
 
-FLOW = ("source", "quality", "mapping", "load", "estimate", "compare", "evidence")
+FLOW = ("source", "quality", "mapping", "load", "estimate", "compare", "evidence", "wizard")
 LEAVES = {"errors", "engagement", "privacy", "yamlfile", "progress", "migrator_kit"}
 # The typed model of mapping.yml is a vocabulary that rooms before the mapping room speak as well.
 VOCABULARY = {"migrator_kit.mapping.model"}
