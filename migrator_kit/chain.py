@@ -141,7 +141,8 @@ def step_inputs(engagement: Engagement, step: Step) -> str:
     except GateClosed:
         parts.append("no snapshot")
     if step is not Step.AUDIT:
-        files = (engagement.mapping_path, engagement.owners_path)
+        tests = engagement.folder / "mapping_tests.yml"
+        files = (engagement.mapping_path, engagement.owners_path, tests)
         parts += [digest_file(file) if file.exists() else "none" for file in files]
         before = read_state(engagement).get(list(Step)[list(Step).index(step) - 1])
         parts.append(f"{before.inputs} {before.run_id}" if before else "none")

@@ -9,7 +9,7 @@ from migrator_kit.evidence import plots
 from migrator_kit.evidence.findings import Finding, Findings, Level
 from migrator_kit.evidence.tables import Table, Tables, facts
 from migrator_kit.mapping.bindings import Problem, against_snapshot
-from migrator_kit.mapping.files import default_mapping, known_columns
+from migrator_kit.mapping.files import PROFILES, default_mapping, known_columns
 from migrator_kit.mapping.model import Landing, Mapping, ObjectName
 from migrator_kit.mapping.objects import object_rows
 from migrator_kit.quality.model import Stage
@@ -52,7 +52,7 @@ def inventory_of(session: Session) -> Inventory:
         attachments = _rows(session, mapping, ObjectName.ATTACHMENT)
         session.inventory = take_inventory(
             session.snapshot,
-            known_columns(default_mapping(mapping.profile)),
+            _schema_columns(mapping.profile),
             file_rows=attachments,
             rules=_rules(session, mapping),
             file_limit_mb=session.engagement.settings.target.file_limit_mb,
@@ -200,10 +200,19 @@ def inputs(session: Session) -> Table:
 
 
 def _mapping(session: Session) -> Mapping:
-    """Return the engagement's mapping, or the profile's before there is one."""
+    """Return the engagement's mapping, or the profile's before there is one.
+
+    Of a source that no profile knows nothing is known before the mapping is proposed.
+    """
     if session.engagement.mapping_path.exists():
         return session.mapping
-    return default_mapping(profile_of(session))
+    profile = profile_of(session)
+    return default_mapping(profile) if profile else Mapping(profile="", objects=())
+
+
+def _schema_columns(profile: str) -> set[str]:
+    """Return the columns of a program's own schema, none where no profile knows it."""
+    return known_columns(default_mapping(profile)) if profile in PROFILES else set()
 
 
 def _misfits(session: Session) -> list[Problem]:
