@@ -142,7 +142,8 @@ def step_inputs(engagement: Engagement, step: Step) -> str:
         parts.append(latest_snapshot(engagement).digest)
     except GateClosed:
         parts.append("no snapshot")
-    decided = (engagement.mapping_path, engagement.owners_path)
+    tests = engagement.folder / "mapping_tests.yml"
+    decided = (engagement.mapping_path, engagement.owners_path, tests)
     files = (engagement.folder / TARIFF_FILE,) if step is Step.AUDIT else decided
     parts += [digest_file(file) if file.exists() else "none" for file in files]
     if step is not Step.AUDIT:

@@ -205,9 +205,11 @@ class LanguageModelSettings(_Section):
 
 
 class MappingSettings(_Section):
-    """How a mapping is proposed. No language model is asked unless one is named."""
+    """How a mapping is proposed and confirmed. No language model is asked unless one is named."""
 
     language_model: LanguageModelSettings | None = None
+    second_reviewer: bool = False
+    """Whether two different persons have to confirm each row."""
 
 
 class EngagementFile(_Section):

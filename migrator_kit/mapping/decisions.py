@@ -6,37 +6,25 @@ command line and an editor all leave the same record.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pandas as pd
 from rapidfuzz import process
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import YAMLError
 
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import GateClosed, ParameterError
 from migrator_kit.mapping.checks import check_alone
+from migrator_kit.mapping.confirmed import keep_confirmed
 from migrator_kit.mapping.digests import row_digest
-from migrator_kit.mapping.files import load_mapping
-from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectMapping
-from migrator_kit.mapping.objects import (
-    SnapshotTables,
-    clear_errors,
-    inner,
-    opened,
-    quoted,
-    tables_of,
-    to_frame,
-)
-from migrator_kit.mapping.transforms import find, read_options, run
-from migrator_kit.mapping.transforms.choices import KEEP, PicklistOptions, map_choice
-from migrator_kit.mapping.transforms.columns import as_text, blank_to_none
-from migrator_kit.privacy import mask
-from migrator_kit.yamlfile import plain, round_trip
+from migrator_kit.mapping.edits import open_file
+from migrator_kit.mapping.model import Decision, Mapping
+from migrator_kit.mapping.objects import SnapshotTables, count_rows, opened, tables_of
+from migrator_kit.mapping.rule_tests import require_rule_tests
+from migrator_kit.mapping.values import undecided_records, value_counts
 
 OPENS_WITH = "migrator confirm DIR --by NAME --all"
 _NAMED = 8
@@ -56,6 +44,23 @@ class Coverage:
     columns: int
     open_columns: pd.DataFrame
     open_values: pd.DataFrame
+    second_rows: tuple[str, ...]
+    """Those of the open rows that one person confirmed and another one has to."""
+    decided_columns: int
+    """Columns with a disposition of which every row is confirmed as it stands."""
+    records: int
+    decided_records: int
+    """Records of which every row is confirmed and every picklist value is decided."""
+
+    @property
+    def shares(self) -> str:
+        """What share of columns and of records is decided, in words."""
+        return (
+            f"{_share(self.decided_columns, self.columns)} of the columns "
+            f"({self.decided_columns:,} of {self.columns:,}) and "
+            f"{_share(self.decided_records, self.records)} of the records "
+            f"({self.decided_records:,} of {self.records:,})"
+        )
 
     @property
     def complete(self) -> bool:
@@ -72,12 +77,32 @@ def row_names(mapping: Mapping) -> dict[str, Any]:
 
 
 def pending(mapping: Mapping) -> tuple[str, ...]:
-    """Return the names of the rows that nobody confirmed, rejected ones included."""
+    """Return the names of the rows that wait for a person, rejected ones included."""
+    waiting = set(waiting_for_second(mapping))
     return tuple(
         name
         for name, row in row_names(mapping).items()
-        if row.decision is None or row.decision.state != "confirmed"
+        if row.decision is None or row.decision.state != "confirmed" or name in waiting
     )
+
+
+def waiting_for_second(mapping: Mapping) -> tuple[str, ...]:
+    """Return the rows that one person confirmed as they are, and that need another one."""
+    if not mapping.second_reviewer:
+        return ()
+    changed = set(changed_since(mapping))
+    return tuple(
+        name
+        for name, row in row_names(mapping).items()
+        if row.decision is not None
+        and row.decision.state == "confirmed"
+        and name not in changed
+        and not _read_by_two(row.decision)
+    )
+
+
+def _read_by_two(decision: Decision) -> bool:
+    return decision.second is not None and not _same_person(decision.by, decision.second.by)
 
 
 def decide(
@@ -91,42 +116,50 @@ def decide(
 ) -> tuple[str, ...]:
     """Write a decision to mapping rows and return their names; without `rows`, to all open ones.
 
-    Raises ParameterError for a row that does not exist, MappingError for a file in disorder
-    or a mapping that cannot be used: nobody confirms what cannot be carried out.
+    Where a second pair of eyes is required, the confirmation of another person stands beside the
+    first one. Raises ParameterError for a row that does not exist or that this person confirmed
+    before, MappingError for a file in disorder, a mapping that cannot be used or a mapping test
+    that fails: nobody confirms what cannot be carried out.
     """
-    yaml = _editor()
-    mapping, tree = _read(engagement, yaml)
+    file = open_file(engagement)
+    mapping = file.mapping
     if state == "confirmed":
         check_alone(mapping, engagement.mapping_path)
+        require_rule_tests(engagement, mapping)
     known = row_names(mapping)
     if rows is None:
         chosen = {*pending(mapping), *changed_since(mapping)}
     else:
         chosen = {_row_named(name, mapping, known) for name in rows}
+    seconds = set(waiting_for_second(mapping)) & chosen if state == "confirmed" else set()
+    own = {name for name in seconds if _same_person(known[name].decision.by, by)}
+    if own and own == chosen:
+        raise ParameterError(
+            f"{by} confirmed {'this row' if len(own) == 1 else 'these rows'} already.",
+            hint="The engagement asks for two persons: another one has to confirm as well.",
+        )
+    chosen -= own
     instant = (when or datetime.now(UTC)).isoformat(timespec="seconds")
-    for name, node in _nodes(tree):
-        if name in chosen:
-            decision = CommentedMap({"state": state, "by": by, "when": instant})
-            decision |= {"note": note} if note else {}
-            decision["proposal"] = row_digest(known[name])
-            decision.fa.set_flow_style()
-            node["decision"] = decision
-    fresh = engagement.mapping_path.with_suffix(".new")
-    with fresh.open("w", encoding="utf-8") as stream:
-        yaml.dump(tree, stream)
-    fresh.replace(engagement.mapping_path)
+    for name, node in file.nodes():
+        if name in seconds & chosen:
+            node["decision"]["second"] = _flow({"by": by, "when": instant})
+        elif name in chosen:
+            told = {"state": state, "by": by, "when": instant} | ({"note": note} if note else {})
+            node["decision"] = _flow(told | {"proposal": row_digest(known[name])})
+    if state == "confirmed":
+        keep_confirmed(engagement, (known[name] for name in chosen))
+    file.save()
     return tuple(name for name in known if name in chosen)
 
 
-def _read(engagement: Engagement, yaml: YAML) -> tuple[Mapping, Any]:
-    """Return the mapping and the tree it stands in. Raises MappingError with every finding."""
-    try:
-        tree = yaml.load(engagement.mapping_path.read_text(encoding="utf-8"))
-        return Mapping.model_validate(plain(tree)), tree
-    except (OSError, ValueError, YAMLError):
-        # The loader says what is wrong, and where.
-        load_mapping(engagement)
-        raise
+def _flow(values: dict[str, str]) -> CommentedMap:
+    node = CommentedMap(values)
+    node.fa.set_flow_style()
+    return node
+
+
+def _same_person(one: str, other: str) -> bool:
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 
 
 def _row_named(name: str, mapping: Mapping, known: dict[str, Any]) -> str:
@@ -141,23 +174,6 @@ def _row_named(name: str, mapping: Mapping, known: dict[str, Any]) -> str:
         f"There is no mapping row {name!r}.",
         hint=f"Did you mean {near[0]!r}? Rows are named Object.Field." if near else None,
     )
-
-
-def _editor() -> YAML:
-    """Return a YAML that gives every line back as a person wrote it, long lines and quotes too."""
-    yaml = round_trip()
-    yaml.preserve_quotes = True
-    yaml.width = 1_000_000
-    return yaml
-
-
-def _nodes(tree: Any) -> Iterator[tuple[str, Any]]:
-    for item in tree.get("objects", []):
-        for row in item.get("fields", []):
-            yield f"{item['object']}.{row['target']}", row
-    for entry in tree.get("not_moved", []):
-        sources = entry["sources"]
-        yield (sources if isinstance(sources, str) else sources[0]), entry
 
 
 def changed_since(mapping: Mapping) -> tuple[str, ...]:
@@ -175,89 +191,61 @@ def coverage(mapping: Mapping, snapshot: SnapshotTables) -> Coverage:
     """Return how much of the mapping, the snapshot's columns and its values is decided."""
     with opened(snapshot) as connection:
         tables = tables_of(connection)
+        counts = {item.object: count_rows(connection, item) for item in mapping.objects}
     sources = pd.DataFrame(
         [(table, column) for table, columns in tables.items() for column in columns],
         columns=["table", "column"],
     )
-    moved = {s.lower() for item in mapping.objects for row in item.fields for s in row.sources}
-    kept = {source.lower() for entry in mapping.not_moved for source in entry.sources}
+    open_rows, changed = pending(mapping), changed_since(mapping)
+    undecided = {*open_rows, *changed}
+    known = _disposed(mapping, set(row_names(mapping)))
+    unsure = _disposed(mapping, undecided)
     names = (sources["table"] + "." + sources["column"]).str.lower()
     whole = sources["table"].str.lower() + ".*"
-    decided = names.isin(moved | kept) | whole.isin(kept)
+    named = names.isin(known)
+    disposed = named | whole.isin(known)
+    waits = names.isin(unsure) | (~named & whole.isin(unsure))
+    open_values = _open_values(mapping, snapshot)
+    decided = 0
+    for item in mapping.objects:
+        if undecided.isdisjoint(f"{item.object}.{row.target}" for row in item.fields):
+            doubtful = str(item.object) in set(open_values["object"])
+            records = undecided_records(mapping, snapshot, item) if doubtful else 0
+            decided += counts[item.object] - records
     return Coverage(
         rows=len(row_names(mapping)),
-        open_rows=pending(mapping),
-        changed_rows=changed_since(mapping),
+        open_rows=open_rows,
+        changed_rows=changed,
         columns=len(sources),
-        open_columns=sources[~decided].reset_index(drop=True),
-        open_values=_open_values(mapping, snapshot),
+        open_columns=sources[~disposed].reset_index(drop=True),
+        open_values=open_values,
+        second_rows=waiting_for_second(mapping),
+        decided_columns=int((disposed & ~waits).sum()),
+        records=sum(counts.values()),
+        decided_records=decided,
     )
 
 
-def value_counts(mapping: Mapping, snapshot: SnapshotTables) -> pd.DataFrame:
-    """Return the values of every mapped picklist: object, field, value, becomes, records.
-
-    `becomes` is empty where neither the value map nor `otherwise` decides. Values that the value
-    map names stand in clear, as they do in `mapping.yml`; others are masked by the data class of
-    their row.
-    """
-    frames = [pd.DataFrame(columns=["object", "field", "value", "becomes", "records"])]
-    with opened(snapshot) as connection:
-        for item, row, options in _picklists(mapping):
-            with clear_errors(item.object):
-                column = quoted(row.columns[0])
-                counted = to_frame(connection.sql(
-                    f"SELECT CAST({column} AS VARCHAR) AS value, count(*) AS records "
-                    f"FROM ({inner(item.select)}) GROUP BY ALL"
-                ).to_arrow_table())  # fmt: skip
-            counted["value"] = _prepared(counted["value"], row)
-            counted = counted.dropna(subset="value").groupby("value", as_index=False).sum()
-            counted = counted.sort_values(["records", "value"], ascending=[False, True])
-            becomes = [_becomes(value, options) for value in counted["value"]]
-            counted["becomes"] = pd.Series(becomes, index=counted.index, dtype="str")
-            named = [map_choice(value, options)[1] for value in counted["value"]]
-            shown = mask(counted["value"], row.data_class)
-            counted["value"] = counted["value"].where(pd.Series(named, counted.index, bool), shown)
-            counted.insert(0, "field", row.target)
-            counted.insert(0, "object", str(item.object))
-            frames.append(counted[frames[0].columns])
-    return pd.concat(frames, ignore_index=True)
+def _disposed(mapping: Mapping, rows: set[str]) -> set[str]:
+    """Return the source columns, in small letters, that these rows dispose of."""
+    return {
+        source.lower()
+        for name, row in row_names(mapping).items()
+        for source in row.sources
+        if name in rows
+    }
 
 
-def _prepared(values: pd.Series, row: FieldMapping) -> pd.Series:
-    """Return source values as the value map sees them: after the steps that come before it."""
-    for step in row.transform:
-        if step.name == "picklist":
-            break
-        values, _ = run(find(step.name), [values], read_options(step.name, step.options))
-    return blank_to_none(as_text(values)).str.strip()
-
-
-def _becomes(value: str, options: PicklistOptions) -> str | None:
-    """Return what a value becomes, None where nobody decided."""
-    target, known = map_choice(value, options)
-    if known:
-        return target or "(empty)"
-    if options.otherwise is None:
-        return None
-    return value if options.otherwise == KEEP else f"{options.otherwise} (otherwise)"
+def _share(part: int, whole: int) -> str:
+    """Return a share in percent; what is not all never reads as all."""
+    share = part / whole if whole else 1.0
+    return f"{share:.1%}" if part == whole else f"{min(share, 0.999):.1%}"
 
 
 def _open_values(mapping: Mapping, snapshot: SnapshotTables) -> pd.DataFrame:
     counts = value_counts(mapping, snapshot)
     open_values = counts[counts["becomes"].isna()]
     return open_values.drop(columns="becomes").reset_index(drop=True)
-
-
-def _picklists(
-    mapping: Mapping,
-) -> Iterator[tuple[ObjectMapping, FieldMapping, PicklistOptions]]:
-    for item in mapping.objects:
-        for row in item.fields:
-            for step in row.transform:
-                if step.name == "picklist" and row.columns:
-                    given = {"values": dict(row.values), **step.options}
-                    yield item, row, PicklistOptions.model_validate(given)
 
 
 def require_confirmed(mapping: Mapping, snapshot: SnapshotTables) -> Coverage:
@@ -268,8 +256,10 @@ def require_confirmed(mapping: Mapping, snapshot: SnapshotTables) -> Coverage:
     columns = state.open_columns["table"] + "." + state.open_columns["column"]
     values = state.open_values["object"] + "." + state.open_values["field"]
     values += " = " + state.open_values["value"].astype("str")
+    first = [name for name in state.open_rows if name not in set(state.second_rows)]
     parts = [
-        _named("mapping rows wait for confirmation", list(state.open_rows)),
+        _named("mapping rows wait for confirmation", first),
+        _named("rows wait for a second person", list(state.second_rows)),
         _named("rows were changed after their confirmation", list(state.changed_rows)),
         _named("source columns have no disposition", columns.tolist()),
         _named("picklist values are undecided", values.tolist()),
@@ -278,7 +268,11 @@ def require_confirmed(mapping: Mapping, snapshot: SnapshotTables) -> Coverage:
     undecided = " Give them a row or an entry under not_moved." if len(columns) else ""
     undecided += " Give them entries under `values`." if len(values) else ""
     raise GateClosed(
-        "The mapping is not decided: " + "; ".join(p for p in parts if p) + "." + undecided,
+        "The mapping is not decided: "
+        + "; ".join(p for p in parts if p)
+        + "."
+        + undecided
+        + f" Decided are {state.shares}.",
         gate="mapping",
         opens_with=OPENS_WITH if waiting else "edit mapping.yml, then migrator run DIR",
     )

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from migrator_kit.engagement import digest_text
 from migrator_kit.mapping.model import ColumnDisposition, FieldMapping, Mapping
 
-_TALK = {"decision", "confidence", "reasons"}
+_TALK = {"decision", "confidence", "reasons", "alternatives"}
 """What says something about a row and does not change what moves."""
 
 
@@ -21,6 +21,7 @@ def mapping_digest(mapping: Mapping) -> str:
             mapping,
             {
                 "description": True,
+                "second_reviewer": True,
                 "objects": {"__all__": {"fields": {"__all__": dict.fromkeys(_TALK, True)}}},
                 "not_moved": {"__all__": {"decision": True, "reason": True}},
             },

@@ -78,9 +78,12 @@ def load_mapping(engagement: Engagement) -> Mapping:
     if not engagement.mapping_path.exists():
         raise MappingError(
             "There is no mapping.yml yet.",
-            hint="Let the tool propose one: migrator run DIR --to mapping",
+            hint=f"Let the tool propose one: migrator propose {engagement.folder}",
         )
-    return _read(engagement.mapping_path)
+    mapping = _read(engagement.mapping_path)
+    if engagement.settings.mapping.second_reviewer:
+        return mapping.model_copy(update={"second_reviewer": True})
+    return mapping
 
 
 def _read(path: Path) -> Mapping:

@@ -82,6 +82,13 @@ class Writes(StrEnum):
     UPDATE = "update"
 
 
+class SecondDecision(_Part):
+    """The second person who confirmed what the first one had confirmed."""
+
+    by: Annotated[str, Field(min_length=1)]
+    when: datetime
+
+
 class Decision(_Part):
     """Who decided a mapping row, when, and why. `proposal` is the digest of what was answered."""
 
@@ -90,6 +97,8 @@ class Decision(_Part):
     when: datetime
     note: str = ""
     proposal: str = ""
+    second: SecondDecision | None = None
+    """Who else read it, where the engagement asks for a second pair of eyes."""
 
 
 class NewField(_Part):
@@ -149,6 +158,8 @@ class FieldMapping(_Part):
     data_class: DataClass = DataClass.OPERATIONAL
     confidence: Annotated[float, Field(ge=0, le=1)] = 1.0
     reasons: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    """Other targets that the proposal thought of, the likeliest first."""
     decision: Decision | None = None
 
     @field_validator("columns", "sources", "lookup", mode="before")
@@ -255,6 +266,8 @@ class Mapping(_Part):
     owners: OwnerSource | None = None
     objects: tuple[ObjectMapping, ...]
     not_moved: tuple[ColumnDisposition, ...] = ()
+    second_reviewer: bool = False
+    """Whether every row needs two different names; `engagement.yml` can ask for it as well."""
 
     def object(self, name: ObjectName) -> ObjectMapping:
         """Return one object's mapping. Raises KeyError where the profile does not have it."""

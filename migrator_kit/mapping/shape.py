@@ -74,25 +74,39 @@ def shape(
     Nothing is done where the same was shaped before. Raises MappingError where a SELECT does not
     run or a row of the mapping cannot be carried out.
     """
-    context = ShapeContext(locale_of(engagement))
-    digest = dataset_digest(snapshot, mapping, context.locale)
+    digest = dataset_digest(snapshot, mapping, locale_of(engagement))
     folder = engagement.shaped / digest[:16]
     if (folder / MANIFEST).is_file():
         dataset = read_dataset(folder)
         mark_latest(dataset)
         return dataset
     work = engagement.shaped / f".unfinished-{digest[:16]}"
+    shape_into(work, engagement, snapshot, mapping, progress=progress)
+    shutil.rmtree(folder, ignore_errors=True)
+    work.replace(folder)
+    return read_dataset(folder)
+
+
+def shape_into(
+    folder: Path,
+    engagement: Engagement,
+    snapshot: SnapshotTables,
+    mapping: Mapping,
+    *,
+    progress: Progress = SILENT,
+) -> ShapedDataset:
+    """Shape into a folder of the caller's, which is emptied first; errors as `shape`."""
+    context = ShapeContext(locale_of(engagement))
+    digest = dataset_digest(snapshot, mapping, context.locale)
     try:
-        manifest = _work(engagement, snapshot, mapping, context, work, digest, progress)
+        manifest = _work(engagement, snapshot, mapping, context, folder, digest, progress)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         raise MigratorError(
-            f"The disk of {engagement.shaped} is full.", hint="Make room and run it again."
+            f"The disk of {folder.parent} is full.", hint="Make room and run it again."
         ) from None
-    (work / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    work.replace(folder)
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return read_dataset(folder)
 
 

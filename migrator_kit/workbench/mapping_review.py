@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, cast
-
 import pandas as pd
 
-from migrator_kit.errors import ConfigError
 from migrator_kit.evidence.findings import Finding, Findings, Level
 from migrator_kit.evidence.tables import Table, Tables, facts
 from migrator_kit.mapping.checks import check_mapping
+from migrator_kit.mapping.confirmed import as_confirmed
 from migrator_kit.mapping.decisions import (
     Coverage,
     changed_since,
     coverage,
-    decide,
     require_confirmed,
     row_names,
-    value_counts,
 )
-from migrator_kit.mapping.files import PROFILES, detect_profile, write_default
-from migrator_kit.mapping.model import ColumnDisposition, FieldMapping, Mapping
+from migrator_kit.mapping.files import detect_profile, write_default
+from migrator_kit.mapping.impact import impact as replay
+from migrator_kit.mapping.model import FieldMapping, Mapping
 from migrator_kit.mapping.objects import count
-from migrator_kit.widgets.mapping_table import MappingRow, MappingTable
+from migrator_kit.mapping.propose.command import propose_for
+from migrator_kit.mapping.rule_tests import FILE_NAME as TESTS_FILE
+from migrator_kit.mapping.rule_tests import run_rule_tests
+from migrator_kit.mapping.values import value_counts
+from migrator_kit.widgets.mapping_table import MappingTable
 from migrator_kit.workbench.inputs import inputs_table
+from migrator_kit.workbench.mapping_document import mapping_document, write_workbook
+from migrator_kit.workbench.review_screen import review_screen
 from migrator_kit.workbench.session import Session
 
 
@@ -36,22 +38,17 @@ def fitting_profile(session: Session) -> str | None:
     )
 
 
-def profile_of(session: Session) -> str:
-    """Return the profile that fits the source. Raises ConfigError where none does."""
-    found = fitting_profile(session)
-    if found is None:
-        raise ConfigError(
-            "No profile fits this source.",
-            hint=f"Known profiles: {', '.join(PROFILES)}. Name one in engagement.yml under "
-            "source, and adapt its SELECTs in mapping.yml.",
-        )
-    return found
-
-
 def propose(session: Session) -> Table:
-    """Write the proposed mapping where there is none yet, and check it against the snapshot."""
+    """Write the proposed mapping where there is none yet, and check it against the snapshot.
+
+    A source that no profile knows gets a mapping made from its names and values.
+    """
     if not session.engagement.mapping_path.exists():
-        write_default(session.engagement, profile_of(session))
+        profile = fitting_profile(session)
+        if profile is not None:
+            write_default(session.engagement, profile)
+        else:
+            propose_for(session.engagement, progress=session.progress)
     check_mapping(session.mapping, session.engagement.mapping_path, session.snapshot)
     return facts(
         "The mapping",
@@ -79,7 +76,10 @@ def _findings(state: Coverage) -> list[Finding]:
             f"{decided:,} of {state.columns:,} source columns ({share:.1%}) have a disposition.",
         )
     ]
-    waiting = len(state.open_rows) + len(state.changed_rows)
+    found.append(
+        Finding(Level.GOOD if state.complete else Level.DECISION, f"Decided are {state.shares}.")
+    )
+    waiting = len({*state.open_rows, *state.changed_rows})
     if waiting:
         text = f"{waiting} of {state.rows} rows wait for a person's decision."
         found.append(Finding(Level.DECISION, text, "Confirm or reject them below."))
@@ -110,74 +110,62 @@ def objects(session: Session) -> Table:
 
 def review(session: Session) -> MappingTable:
     """Return the review screen; under papermill it reads as a table."""
+    return review_screen(session)
 
-    def on_decision(state: str, rows: Sequence[str], by: str, note: str) -> list[MappingRow]:
-        chosen = cast("Literal['confirmed', 'rejected']", state)
-        decide(session.engagement, by=by, rows=rows, state=chosen, note=note)
-        session.forget_mapping()
-        return mapping_rows(session.mapping)
 
+def impact(session: Session) -> Tables:
+    """Return what the rules that changed since their confirmation change in records."""
     session.forget_mapping()
-    rows = mapping_rows(session.mapping)
-    shown = pd.DataFrame(rows).drop(columns="id")
-    return MappingTable(rows, on_decision, Table(shown)._repr_html_())
+    changed = changed_since(session.mapping)
+    if not changed:
+        told = Finding(Level.GOOD, "No rule changed since its confirmation.")
+        return Tables([Findings.of([told])])
+    before = as_confirmed(session.engagement, session.mapping)
+    frame = replay(
+        session.engagement, session.snapshot, before, session.mapping, progress=session.progress
+    )
+    text = f"{len(changed)} rules changed since their confirmation: {', '.join(changed)}."
+    empty = "No record would change."
+    unknown = [name for name in changed if _unknown_before(before, session.mapping, name)]
+    note = f"How these read before is not known: {', '.join(unknown)}." if unknown else ""
+    found = Findings.of([Finding(Level.DECISION, text, "Confirm them if that is meant.")])
+    shown = frame[["object", "change", "records"]]
+    return Tables([found, Table(shown, "What they change", empty=empty, note=note)])
 
 
-def mapping_rows(mapping: Mapping) -> list[MappingRow]:
-    """Return every row that waits for a decision as the review shows it: fields, then columns
-    that stay behind."""
-    changed = set(changed_since(mapping))
-    fields = [
-        MappingRow(
-            id=f"{item.object}.{row.target}",
-            object=str(item.object),
-            columns=", ".join(row.columns),
-            target=row.target,
-            transform=_transform(row),
-            data_class=str(row.data_class),
-            reasons="; ".join(row.reasons),
-            state=_state(row, changed=f"{item.object}.{row.target}" in changed),
-            decided=_decided(row),
-        )
-        for item in mapping.objects
-        for row in item.fields
+def _unknown_before(before: Mapping, after: Mapping, name: str) -> bool:
+    """Return whether a changed row stands in both as it is now: its earlier state was not kept."""
+    now = row_names(after)[name]
+    return isinstance(now, FieldMapping) and row_names(before).get(name) == now
+
+
+def rule_tests(session: Session) -> Table:
+    """Return what the tests in `mapping_tests.yml` showed."""
+    outcomes = run_rule_tests(session.engagement, session.mapping)
+    rows = [
+        {
+            "test": one.name,
+            "object": one.object,
+            "result": "passed" if one.passed else "failed",
+            "place": one.place,
+            "what_is_wrong": "\n".join(str(finding) for finding in one.findings),
+        }
+        for one in outcomes
     ]
-    behind = [
-        MappingRow(
-            id=entry.sources[0],
-            object="",
-            columns=", ".join(entry.sources),
-            target=f"does not move: {entry.disposition}",
-            transform="",
-            data_class="",
-            reasons=entry.reason,
-            state=_state(entry, changed=entry.sources[0] in changed),
-            decided=_decided(entry),
-        )
-        for entry in mapping.not_moved
-    ]
-    return fields + behind
+    levels = {"result": {"passed": Level.GOOD, "failed": Level.PROBLEM}}
+    return Table(pd.DataFrame(rows), empty=f"There is no {TESTS_FILE}.", levels=levels)
 
 
-def _state(row: FieldMapping | ColumnDisposition, *, changed: bool) -> str:
-    if row.decision is None:
-        return "open"
-    return "changed" if changed and row.decision.state == "confirmed" else row.decision.state
+def document(session: Session) -> Table:
+    """Write the mapping for the client as `lists/mapping.xlsx` and return what is in it.
 
-
-def _decided(row: FieldMapping | ColumnDisposition) -> str:
-    """Return who decided a row, when and why; empty where nobody did."""
-    if row.decision is None:
-        return ""
-    told = f"{row.decision.by}, {row.decision.when:%Y-%m-%d %H:%M}"
-    return f"{told}: {row.decision.note}" if row.decision.note else told
-
-
-def _transform(row: FieldMapping) -> str:
-    steps = [step.name for step in row.transform]
-    if row.lookup:
-        steps.append("link to " + " or ".join(row.lookup))
-    return " → ".join(steps) or ("constant" if row.constant is not None else "as it is")
+    As a page it is this one: its tables say the same.
+    """
+    session.forget_mapping()
+    sheets = mapping_document(session.mapping)
+    path = write_workbook(sheets, session.list_path("mapping.xlsx"))
+    rows = [{"sheet": name, "rows": len(frame)} for name, frame in sheets.items()]
+    return Table(pd.DataFrame(rows), note=f"Written to lists/{path.name}.")
 
 
 def value_maps(session: Session) -> Table:
@@ -224,11 +212,17 @@ def gate(session: Session) -> Tables:
     state = require_confirmed(session.mapping, session.snapshot)
     decisions = [row.decision for row in row_names(session.mapping).values() if row.decision]
     who = pd.DataFrame(
-        [(d.by, d.when.strftime("%Y-%m-%d %H:%M %Z"), d.note) for d in decisions],
+        [(d.by, d.when.strftime("%Y-%m-%d %H:%M %Z"), d.note) for d in decisions]
+        + [
+            (d.second.by, d.second.when.strftime("%Y-%m-%d %H:%M %Z"), "second pair of eyes")
+            for d in decisions
+            if d.second
+        ],
         columns=["by", "when", "note"],
     )
     grouped = who.groupby(["by", "when", "note"], as_index=False).size()
-    text = f"The mapping is decided: {state.rows} rows, {state.columns:,} columns."
+    text = f"The mapping is decided: {state.rows} rows, {state.columns:,} columns. "
+    text += f"That is {state.shares}."
     return Tables(
         [
             Findings.of([Finding(Level.GOOD, text)]),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from difflib import ndiff
 from typing import Any
 
 import pytest
 
 from migrator_kit.engagement import Engagement
 from migrator_kit.mapping.decisions import pending, row_names
-from migrator_kit.mapping.files import load_mapping
+from migrator_kit.mapping.files import load_mapping, write_default
+from migrator_kit.mapping.model import ObjectName
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -78,6 +81,107 @@ def test_the_mapping_is_reviewed_by_key_and_by_mouse(lab: Any, engagement: Engag
     assert lab.foreign == []
 
 
+def test_targets_and_values_are_chosen_on_the_screen_and_stay_chosen(
+    lab: Any, engagement: Engagement
+) -> None:
+    _propose_anew(engagement)
+    lab.open("notebooks/02_mapping_review.ipynb")
+    lab.run_all()
+    review = _Review(lab.page)
+    review.pick("of-object", "Patient")
+    assert {name.partition(".")[0] for name in review.shown()} == {"Patient"}
+    review.filter("phone_mobile")
+    review.select("Patient.Mobile")
+    lab.shot("mapping-row-chosen", ".mapping-table")
+
+    before = engagement.mapping_path.read_text(encoding="utf-8")
+    review.choose("Patient.Mobile", "Asst_Phone")
+    review.wait_for("Patient.Asst_Phone", "open")
+    after = engagement.mapping_path.read_text(encoding="utf-8")
+    assert _changed_lines(before, after) == [("{target: Mobile,", "{target: Asst_Phone,")]
+    review.enter("by", REVIEWER)
+    review.click("Patient.Asst_Phone", "yes")
+    review.wait_for("Patient.Asst_Phone", "confirmed")
+
+    review.filter("")
+    review.pick("of-object", "")
+    review.enter("least", "0.9")
+    assert "Practice.Phone" not in review.shown()
+    lab.page.locator(".mt-confirm-shown").click()
+    review.wait_for("Practice.Website", "confirmed")
+    assert review.states().count("open") == 1
+    review.enter("least", "0")
+    review.pick("of-state", "undecided")
+    assert review.shown() == ["Practice.Phone"]
+
+    review.pick("of-state", "")
+    review.filter("Call_Direction")
+    review.select("Call Log.Call_Direction__c")
+    lab.shot("mapping-value-map", ".mapping-table")
+    before = engagement.mapping_path.read_text(encoding="utf-8")
+    review.value("out", "Called by us")
+    review.wait_for("Call Log.Call_Direction__c", "changed")
+    after = engagement.mapping_path.read_text(encoding="utf-8")
+    assert _changed_lines(before, after) == [("out: Outgoing}", "out: Called by us}")]
+    assert _cut(lab.page) == []
+
+    lab.restart_kernel()
+    lab.run_all()
+    states = review.states()
+    assert (states.count("open"), states.count("changed")) == (1, 1)
+    review.select("Call Log.Call_Direction__c")
+    assert review.value_of("out") == "Called by us"
+    told = lab.page.locator(".evidence-table", has_text="change Call_Direction__c")
+    assert re.search(r"\d+ Events change Call_Direction__c", told.text_content() or "")
+    rows = row_names(load_mapping(engagement))
+    assert rows["Patient.Asst_Phone"].decision.by == REVIEWER
+    assert "Patient.Mobile" not in rows
+    direction = load_mapping(engagement).object(ObjectName.CALL_LOG).field("Call_Direction__c")
+    assert direction is not None
+    assert dict(direction.values) == {"in": "Incoming", "out": "Called by us"}
+    assert lab.page_errors == []
+
+
+def _propose_anew(engagement: Engagement) -> None:
+    """Write the proposal with one row that the tool is not sure of."""
+    engagement.mapping_path.unlink(missing_ok=True)
+    path = write_default(engagement, "dent_o_soft")
+    text = path.read_text(encoding="utf-8")
+    sure = "sources: practices.phone, transform: phone}"
+    unsure = text.replace(sure, sure[:-1] + ", confidence: 0.6}")
+    assert unsure != text
+    path.write_text(unsure, encoding="utf-8")
+
+
+def _changed_lines(before: str, after: str) -> list[tuple[str, str]]:
+    """Return the words that differ, one pair for each line that was changed."""
+    lines = [line for line in ndiff(before.splitlines(), after.splitlines()) if line[0] in "+-"]
+    old = [line[2:].split() for line in lines if line[0] == "-"]
+    new = [line[2:].split() for line in lines if line[0] == "+"]
+    assert len(old) == len(new)
+    pairs = []
+    for one, other in zip(old, new, strict=True):
+        start = next(n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+        end = next(
+            n for n, (a, b) in enumerate(zip(one[::-1], other[::-1], strict=False)) if a != b
+        )
+        context = max(start - 1, 0)
+        pairs.append((" ".join(one[context : len(one) - end]),
+                      " ".join(other[context : len(other) - end])))  # fmt: skip
+    return pairs
+
+
+def _cut(page: Any) -> list[str]:
+    """Return the parts of the review that are wider than their box."""
+    parts: list[str] = page.locator(
+        ".mapping-table, .mapping-table :is(.mt-bar, .mt-scroll, .mt-detail)"
+    ).evaluate_all(
+        "parts => parts.filter(one => one.scrollWidth > one.clientWidth + 1)"
+        ".map(one => one.className)"
+    )
+    return parts
+
+
 class _Review:
     """The review's screen, as a person sees it."""
 
@@ -111,6 +215,30 @@ class _Review:
 
     def click(self, name: str, button: str) -> None:
         self.row(name).locator(f".mt-{button}").click()
+
+    def pick(self, part: str, value: str) -> None:
+        self._page.locator(f".mt-{part}").select_option(value)
+
+    def enter(self, part: str, text: str) -> None:
+        self._page.locator(f".mt-{part}").fill(text)
+
+    def select(self, name: str) -> None:
+        self.row(name).locator("td.mt-columns").click()
+
+    def choose(self, name: str, target: str) -> None:
+        picker = self.row(name).locator(".mt-choose")
+        picker.hover()
+        picker.select_option(target)
+
+    def _target(self, value: str) -> Any:
+        return self._page.get_by_label(f"What {value} becomes", exact=True)
+
+    def value(self, value: str, becomes: str) -> None:
+        self._target(value).fill(becomes)
+        self._target(value).press("Enter")
+
+    def value_of(self, value: str) -> str:
+        return str(self._target(value).input_value())
 
     def wait_for(self, name: str, state: str) -> None:
         self._page.locator(f'tr[data-id="{name}"][data-state="{state}"]').wait_for()

@@ -18,7 +18,6 @@ from migrator_kit.mapping.decisions import (
     pending,
     require_confirmed,
     row_names,
-    value_counts,
 )
 from migrator_kit.mapping.files import (
     PROFILES,
@@ -29,6 +28,7 @@ from migrator_kit.mapping.files import (
     profile_path,
     write_default,
 )
+from migrator_kit.mapping.values import value_counts
 from migrator_kit.sample import generate
 from migrator_kit.source.snapshot import Snapshot, latest_snapshot, take_snapshot
 

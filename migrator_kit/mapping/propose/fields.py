@@ -73,7 +73,8 @@ class Rows:
 
     def add(self, row: FieldMapping, alternatives: tuple[tuple[str, float], ...] = ()) -> None:
         """Add a row, and a proposal for each source column it disposes of."""
-        self.rows.append(row)
+        told = tuple(name for name, _ in alternatives)
+        self.rows.append(row.model_copy(update={"alternatives": told}))
         module = defined_module(self.object)
         for source in row.sources:
             table, _, column = source.partition(".")

@@ -1,0 +1,66 @@
+"""The mapping as the client reads it: fields, value maps and what stays behind, also as Excel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from migrator_kit.mapping.model import Mapping
+from migrator_kit.mapping.targets import target_type
+from migrator_kit.workbench.review_screen import decided_words, transform_words
+
+_WIDEST = 60
+_FIELDS = ["object", "module", "from", "field", "label", "type", "transform", "state", "decided"]
+
+
+def mapping_document(mapping: Mapping) -> dict[str, pd.DataFrame]:
+    """Return the sheets of the document by name: Fields, Values, Not moved.
+
+    They say what `mapping.yml` says, and hold no value of a patient.
+    """
+    fields, values = [], []
+    for item in mapping.objects:
+        for row in item.fields:
+            target = target_type(item, row)
+            fields.append((
+                str(item.object), item.module or "", ", ".join(row.sources or row.columns),
+                row.target, row.create.label if row.create else "",
+                target.data_type if target else "", transform_words(row),
+                row.decision.state if row.decision else "open", decided_words(row),
+            ))  # fmt: skip
+            values += [(str(item.object), row.target, value, becomes or "(empty)")
+                       for value, becomes in row.values.items()]  # noqa: PD011  # fmt: skip
+    behind = [
+        (
+            ", ".join(entry.sources),
+            str(entry.disposition),
+            entry.reason,
+            entry.decision.state if entry.decision else "open",
+            decided_words(entry),
+        )
+        for entry in mapping.not_moved
+    ]
+    return {
+        "Fields": pd.DataFrame(fields, columns=_FIELDS),
+        "Values": pd.DataFrame(values, columns=["object", "field", "value", "becomes"]),
+        "Not moved": pd.DataFrame(
+            behind, columns=["columns", "disposition", "reason", "state", "decided"]
+        ),
+    }
+
+
+def write_workbook(sheets: dict[str, pd.DataFrame], path: Path) -> Path:
+    """Write frames as sheets of one Excel workbook and return the path. No cell is a formula."""
+    with pd.ExcelWriter(path, engine="openpyxl") as writer:
+        for name, frame in sheets.items():
+            frame.to_excel(writer, sheet_name=name, index=False)
+            sheet = writer.sheets[name]
+            sheet.freeze_panes = "A2"
+            for cells in sheet.iter_cols():
+                widest = max(len(str(cell.value or "")) for cell in cells)
+                sheet.column_dimensions[cells[0].column_letter].width = min(widest + 2, _WIDEST)
+                for cell in cells:
+                    if cell.data_type == "f":
+                        cell.data_type = "s"
+    return path
