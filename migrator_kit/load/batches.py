@@ -5,6 +5,7 @@ These are plain values: no API names, no field values, only keys and digests.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from migrator_kit.load.states import Action, Call, Status
@@ -38,6 +39,8 @@ class Batch:
     module: str
     call: Call
     rows: tuple[Intended, ...]
+    job_id: str | None = None
+    """Of a bulk write: the job that was started for these records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +72,16 @@ class Settled:
 
     batch: Batch
     outcomes: tuple[Outcome, ...]
+    rest_now: bool = False
+    """Whether records without an outcome are to be sent in another way by the same run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A job that Zoho CRM now works on by itself. Its id is committed before `wait` is called.
+
+    `wait` returns the outcomes when the job has ended; a record without one has not landed.
+    """
+
+    job_id: str
+    wait: Callable[[], Settled]

@@ -36,6 +36,13 @@ Parent = tuple[str, str]
 IN_FLIGHT = 4
 """Calls in flight by default: well below what the editions with an API allow."""
 
+BULK_FROM = 5_250
+"""New records of a module from which a bulk write costs fewer credits than record calls.
+
+A job costs 500 credits whatever its size, and some to ask for it and to read it back; a record call
+costs one for ten records (fact sheet 11.2).
+"""
+
 _PLANNED = "planned "
 """Begins what stands for the id of a parent that the same plan creates."""
 
@@ -46,6 +53,8 @@ class LoadJob:
 
     `key` is the engagement's secret, `file_bytes` the largest file to move. `retry` sends again
     what Zoho refused before; `planning` counts parents that the plan creates itself as landed.
+    From `bulk_from` new records on they go by bulk write (None: never), whose files lie in
+    `scratch` until they are sent.
     """
 
     shaped: ShapedParts
@@ -62,6 +71,8 @@ class LoadJob:
     scope: Scope | None = None
     retry: bool = False
     planning: bool = False
+    bulk_from: int | None = BULK_FROM
+    scratch: Path | None = None
 
     def parts(self, name: ObjectName) -> Iterator[pa.Table]:
         """Yield the shaped parts of an object, reduced to the scope."""

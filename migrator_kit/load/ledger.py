@@ -204,6 +204,7 @@ class Ledger:
                     head.batch_id, head.run_id, head.object, head.module, Call(head.call),
                     _intended(connection, select(rows).where(rows.c.batch_id == head.batch_id)
                               .order_by(rows.c.position)),
+                    head.job_id,
                 )
                 for head in heads
             ]  # fmt: skip

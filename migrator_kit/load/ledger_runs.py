@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from migrator_kit import __version__
 from migrator_kit.errors import LedgerError
 from migrator_kit.load.batches import Settled
+from migrator_kit.load.bulk_sending import job_outcomes
 from migrator_kit.load.job import LoadJob
 from migrator_kit.load.order import load_order
 from migrator_kit.load.readback import landed_outcomes
-from migrator_kit.load.states import Action
+from migrator_kit.load.states import Action, Call
 from migrator_kit.load.writer import Writer
 from migrator_kit.progress import Progress
 
@@ -37,7 +38,7 @@ def recover(job: LoadJob, writer: Writer, progress: Progress) -> int:
     """Decide on every batch whose fate an earlier run did not learn. Returns how many there were.
 
     Each is read back from the target, record by record: what landed gets its outcome, the rest is
-    planned again by whoever runs next.
+    planned again by whoever runs next. A bulk write whose job is known is waited for.
     """
     open_batches = job.ledger.unsettled()
     if not open_batches:
@@ -51,9 +52,13 @@ def recover(job: LoadJob, writer: Writer, progress: Progress) -> int:
     taken = set(job.ledger.landed()["zoho_id"])
     with progress("Reading back what an interrupted run sent", len(open_batches)) as bar:
         for batch in open_batches:
-            outcomes = landed_outcomes(
-                job.target.client, batch, key_field=keys.get(batch.object), taken=taken
-            )
+            key_field = keys.get(batch.object)
+            if batch.call is Call.BULK and key_field is not None:
+                outcomes = job_outcomes(job.target.client, batch, key_field)
+            else:
+                outcomes = landed_outcomes(
+                    job.target.client, batch, key_field=key_field, taken=taken
+                )
             taken.update(outcome.zoho_id for outcome in outcomes if outcome.zoho_id)
             writer.exchange([Settled(batch, tuple(outcomes))], [])
             bar.advance()

@@ -34,7 +34,9 @@ crosswalk = _table(
     "object source_id",
     "module zoho_id state payload_digest link_digest modified_time run_id at",
 )
-batch = _table("batch", "#batch_id", "run_id object module call state opened_at settled_at", "rows")
+batch = _table(
+    "batch", "#batch_id", "run_id object module call state opened_at settled_at job_id", "rows"
+)
 batch_row = _table(
     "batch_row",
     "#batch_id #position",
@@ -119,4 +121,5 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX outcome_by_run ON outcome (run_id)",
         ),
     ),
+    Migration(3, "jobs of bulk writes", ("ALTER TABLE batch ADD COLUMN job_id TEXT",)),
 )

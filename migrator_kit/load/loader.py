@@ -7,8 +7,11 @@ circles come last.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from migrator_kit.engagement import Engagement
 from migrator_kit.load.batches import Settled
@@ -30,6 +33,9 @@ from migrator_kit.progress import SILENT, Progress
 
 LINKED = " (second pass)"
 """Ends the name of an object in the report of its deferred lookups."""
+
+_FILES = "bulk-"
+"""Begins the names of folders with files of bulk writes."""
 
 
 def run_load(
@@ -91,6 +97,7 @@ class _Loading:
         """Recover, then walk every step."""
         started, credits = time.perf_counter(), self._job.target.client.credits
         spent = credits.spent
+        self._sweep()
         recovered = recover(self._job, self._writer, self._progress)
         steps = load_order(self._job.mapping)
         for step in steps:
@@ -108,16 +115,23 @@ class _Loading:
             self._writer.seconds + self._job.vault.seconds,
         )  # fmt: skip
 
+    def _sweep(self) -> None:
+        """Remove files of bulk writes that a killed run left behind: they hold field values."""
+        scratch = self._job.scratch
+        for left in scratch.glob(f"{_FILES}*") if scratch is not None else ():
+            shutil.rmtree(left)
+
     def _load_records_or_notes(self, step: LoadStep) -> None:
         job, writer = self._job, self._writer
 
         def sendings(tally: Tally) -> Iterable[Sending]:
             if step.mapping.landing is Landing.NOTES:
                 return note_sendings(job, step, writer, tally)
-            return record_sendings(job, step, writer, tally)
+            return record_sendings(job, step, writer, tally, Path(folder))
 
         title, rows = f"Loading {step.object}", job.rows(step.object)
-        self._drive(title, step.object, step.module, rows, sendings)
+        with TemporaryDirectory(prefix=_FILES, dir=job.scratch) as folder:
+            self._drive(title, step.object, step.module, rows, sendings)
 
     def _link(self, step: LoadStep) -> None:
         job, writer = self._job, self._writer

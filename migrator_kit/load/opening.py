@@ -60,6 +60,7 @@ def open_job(
             scope=scope,
             retry=retry,
             planning=planning,
+            scratch=engagement.private,
         )
 
 
@@ -77,6 +78,7 @@ def new_job(
     scope: Scope | None = None,
     retry: bool = False,
     planning: bool = False,
+    scratch: Path | None = None,
 ) -> LoadJob:
     """Return a job for these parts, after a look at the org.
 
@@ -88,5 +90,5 @@ def new_job(
     return LoadJob(
         shaped, mapping, target, ledger, vault,
         field_names(ledger, mapping), plan.schema, owners, key,
-        file_bytes, files_root, scope, retry, planning,
+        file_bytes, files_root, scope, retry, planning, scratch=scratch,
     )  # fmt: skip

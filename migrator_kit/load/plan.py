@@ -19,6 +19,7 @@ from migrator_kit.load.file_steps import survey_files
 from migrator_kit.load.job import IN_FLIGHT, LoadJob, Scope
 from migrator_kit.load.opening import open_job
 from migrator_kit.load.order import LoadStep, load_order
+from migrator_kit.load.paths import Path, WriteCost, bulk_from, create_cost
 from migrator_kit.load.revisions import step_outlook
 from migrator_kit.load.states import Action, Call
 from migrator_kit.load.target import Target
@@ -26,8 +27,8 @@ from migrator_kit.mapping.model import Landing
 from migrator_kit.zoho import limits
 
 ASSUMED_SECONDS = {Call.NOTE: 1.0, Call.FILE: 1.5, Call.UPSERT: 1.2, Call.INSERT: 1.2,
-                   Call.UPDATE: 1.2}  # fmt: skip
-"""Seconds of one call until the ledger knows better: our assumption, Zoho publishes none."""
+                   Call.UPDATE: 1.2, Call.BULK: 60.0}  # fmt: skip
+"""Seconds of one call or job until the ledger knows better: our assumption, Zoho publishes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class ModulePlan:
     calls: int
     credits: int
     minutes: float
-    path: str = "rest"
+    path: Path = Path.REST
+    """The way that the new records go: bulk where any of them do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ class LoadPlan:
 
     def table(self) -> pd.DataFrame:
         """Return one row for each module."""
-        names = ["module", "create", "update", "skip", "hold", "calls", "credits", "minutes"]
+        counts, price = ["create", "update", "skip", "hold"], ["calls", "credits", "minutes"]
+        names = ["module", *counts, "path", *price]
         rows = [[getattr(one, name) for name in names] for one in self.modules]
         return pd.DataFrame(rows, columns=names)
 
@@ -80,7 +83,7 @@ class LoadPlan:
             "modules": {
                 one.module: {
                     "create": one.create, "update": one.update, "skip": one.skip,
-                    "hold": one.hold, "path": one.path, "calls": one.calls,
+                    "hold": one.hold, "path": str(one.path), "calls": one.calls,
                     "credits": one.credits, "minutes": round(one.minutes, 1),
                 }
                 for one in self.modules
@@ -146,30 +149,34 @@ def _count_files(job: LoadJob, step: LoadStep) -> _Counted:
     return _Counted(counts, reasons, parents=parents)
 
 
-def _cost(job: LoadJob, step: LoadStep, found: _Counted, seconds: dict[str, float]) -> ModulePlan:
+def _cost(job: LoadJob, step: LoadStep, found: _Counted, known: dict[str, float]) -> ModulePlan:
+    def seconds(call: Call) -> float:
+        return known.get(f"{step.module} {call}", ASSUMED_SECONDS[call])
+
     counts = found.actions
     create, update = counts[Action.CREATE], counts[Action.UPDATE]
+    is_note = step.mapping.landing is Landing.NOTES
     if step.mapping.landing is Landing.FILES:
         # One upload each, one listing per parent to verify them by (fact sheet 8.1, 11.2).
-        calls = create + found.parents
-        cost, call = calls, Call.FILE
+        calls, call = create + found.parents, Call.FILE
+        creating = WriteCost(Path.REST, calls, calls, calls * seconds(call))
     else:
-        calls = limits.calls_for(create) + limits.calls_for(update)
-        cost = limits.credits_for_write(create) + limits.credits_for_write(update)
-        call = Call.NOTE if step.mapping.landing is Landing.NOTES else Call.UPSERT
+        call = Call.NOTE if is_note else Call.UPSERT
+        creating = create_cost(create, bulk_from(job, step), call, seconds)
     look_ups = 0
     if step.mapping.key is not None and step.module not in limits.NO_COQL:
         look_ups = max(1, math.ceil(job.rows(step.object) / limits.COQL_PAGE))
-    is_note = step.mapping.landing is Landing.NOTES
     # What is to be updated is looked at first: notes one by one, records by the page.
     looks = found.looked_up if is_note else math.ceil(found.looked_up / limits.COQL_IN_VALUES)
     looks_cost = looks if is_note else looks * limits.credits_for_coql(limits.LIST_PAGE)
-    took = seconds.get(f"{step.module} {call}", ASSUMED_SECONDS[call])
-    minutes = (calls + look_ups + looks) * took / IN_FLIGHT / 60
+    others = limits.calls_for(update) + look_ups + looks
+    busy = creating.seconds + others * seconds(call)
     return ModulePlan(
         step.module, create, update, counts[Action.SKIP], counts[Action.HOLD],
-        calls + look_ups + looks,
-        cost + look_ups * limits.credits_for_coql(limits.COQL_PAGE) + looks_cost, minutes,
+        creating.calls + others,
+        creating.credits + limits.credits_for_write(update)
+        + look_ups * limits.credits_for_coql(limits.COQL_PAGE) + looks_cost,
+        busy / IN_FLIGHT / 60, creating.path,
     )  # fmt: skip
 
 
@@ -184,5 +191,5 @@ def _sum(one: ModulePlan, other: ModulePlan) -> ModulePlan:
     return ModulePlan(
         one.module, one.create + other.create, one.update + other.update, one.skip + other.skip,
         one.hold + other.hold, one.calls + other.calls, one.credits + other.credits,
-        one.minutes + other.minutes,
+        one.minutes + other.minutes, max(one.path, other.path, key=[*Path].index),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from enum import Enum, auto
 from typing import Protocol
 
 from migrator_kit.errors import (
@@ -18,12 +19,16 @@ from migrator_kit.errors import (
     TerminalError,
     TransientError,
 )  # fmt: skip
-from migrator_kit.load.batches import Batch, Settled
+from migrator_kit.load.batches import Batch, Settled, Started
 from migrator_kit.load.writer import Writer
+from migrator_kit.zoho import limits
 
 AHEAD = 4
 """Batches opened in the ledger beyond those in flight: no call waits for a commit, and one commit
 settles and opens several. After a crash so many more have to be looked up."""
+
+ROWS_AHEAD = limits.BULK_ROWS
+"""Records prepared ahead at most, whatever the batches: it is bulk writes that this bounds."""
 
 MOST_ATTEMPTS = 5
 """How often records are sent again whose answers get lost each time."""
@@ -40,14 +45,25 @@ class Sending(Protocol):
     def one_call(self) -> bool:
         """Whether the batch is a single call: an error then means that nothing of it landed."""
 
-    def send(self) -> Settled:
-        """Make the call and return every record's outcome. Runs in a worker thread."""
+    def send(self) -> Settled | Started:
+        """Make the call and return every record's outcome, or the job that will tell it.
+
+        Runs in a worker thread, and so does the waiting for a job.
+        """
 
     def read_back(self) -> Settled:
         """Return the outcomes of the records that did land. Runs in a worker thread."""
 
     def again(self, keys: set[str], batch_id: int) -> Sending:
         """Return a new batch of those records that have not landed."""
+
+
+class _Phase(Enum):
+    """What a worker does for a batch."""
+
+    SEND = auto()
+    WAIT = auto()
+    LOOK = auto()
 
 
 class Pump:
@@ -61,7 +77,7 @@ class Pump:
         self._settled = settled
         self._queue: deque[Sending] = deque()
         self._ready: deque[Sending] = deque()
-        self._pending: dict[Future[Settled], tuple[Sending, bool]] = {}
+        self._pending: dict[Future[Settled | Started], tuple[Sending, _Phase]] = {}
         self._finished: list[Settled] = []
         self._attempts: dict[int, int] = {}
         self._stop: BaseException | None = None
@@ -94,8 +110,8 @@ class Pump:
         self._fill(source, AHEAD)
         done_futures, _ = wait(self._pending, return_when=FIRST_COMPLETED)
         for future in done_futures:
-            sending, was_read_back = self._pending.pop(future)
-            self._collect(pool, future, sending, was_read_back)
+            sending, phase = self._pending.pop(future)
+            self._collect(pool, future, sending, phase)
         return True
 
     def _submit(self, pool: ThreadPoolExecutor) -> None:
@@ -106,7 +122,7 @@ class Pump:
             self._ready.clear()
         while self._ready and len(self._pending) < self._in_flight:
             one = self._ready.popleft()
-            self._pending[pool.submit(one.send)] = (one, False)
+            self._pending[pool.submit(one.send)] = (one, _Phase.SEND)
             self.calls += 1
 
     def _next(self, source: Iterator[Sending]) -> list[Sending]:
@@ -120,6 +136,8 @@ class Pump:
     def _fill(self, source: Iterator[Sending], wanted: int) -> None:
         """Prepare batches ahead, while calls are under way."""
         while self._stop is None and len(self._queue) < wanted:
+            if sum(len(one.batch.rows) for one in self._queue) >= ROWS_AHEAD:
+                return
             try:
                 self._queue.append(next(source))
             except StopIteration:
@@ -130,25 +148,35 @@ class Pump:
     def _collect(
         self,
         pool: ThreadPoolExecutor,
-        future: Future[Settled],
+        future: Future[Settled | Started],
         sending: Sending,
-        was_read_back: bool,
+        phase: _Phase,
     ) -> None:
         try:
-            settled = future.result()
+            answer = future.result()
         except AmbiguousError as error:
             self._writer.mark_sent(sending.batch)
             self._look(pool, sending, error)
         except (TransientError, TerminalError, BudgetExhausted) as error:
             self._stop = self._stop or error
-            if sending.one_call and not was_read_back:
+            if sending.one_call and phase is _Phase.SEND:
                 self._finished.append(Settled(sending.batch, ()))
         except BaseException as error:  # noqa: BLE001 (kept, and raised after draining)
             self._stop = self._stop or error
         else:
-            self._finished.append(settled)
-            if was_read_back:
-                self._send_missing_again(sending, settled)
+            self._take(sending, answer)
+            if isinstance(answer, Started):
+                if self._stop is None:
+                    self._pending[pool.submit(answer.wait)] = (sending, _Phase.WAIT)
+            elif phase is _Phase.LOOK or answer.rest_now:
+                self._send_missing_again(sending, answer)
+
+    def _take(self, sending: Sending, answer: Settled | Started) -> None:
+        """Keep outcomes for the next commit, and a job's id at once."""
+        if isinstance(answer, Started):
+            self._writer.job_started(sending.batch, answer.job_id)
+        else:
+            self._finished.append(answer)
 
     def _look(self, pool: ThreadPoolExecutor, sending: Sending, error: AmbiguousError) -> None:
         """Read back what became of a batch whose answer is lost."""
@@ -158,7 +186,7 @@ class Pump:
             self._stop = error
             return
         self.read_back += 1
-        self._pending[pool.submit(sending.read_back)] = (sending, True)
+        self._pending[pool.submit(sending.read_back)] = (sending, _Phase.LOOK)
 
     def _send_missing_again(self, sending: Sending, settled: Settled) -> None:
         known = {outcome.source_id for outcome in settled.outcomes}
@@ -178,9 +206,9 @@ class Pump:
 
     def _drain(self) -> None:
         """Wait for calls under way and write down what they answered, whatever broke before."""
-        for future in list(self._pending):
+        for future, (sending, _) in list(self._pending.items()):
             if future.exception() is None:
-                self._finished.append(future.result())
+                self._take(sending, future.result())
         self._pending.clear()
         self._finished += [Settled(one.batch, ()) for one in self._ready]
         self._ready.clear()

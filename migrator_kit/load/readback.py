@@ -41,7 +41,7 @@ def landed_outcomes(
     Updates give none: sending the same values again is harmless, so they are sent again. `taken`
     are ids of files that belong to other records already.
     """
-    if batch.call in (Call.INSERT, Call.UPSERT) and key_field is not None:
+    if batch.call in (Call.INSERT, Call.UPSERT, Call.BULK) and key_field is not None:
         return landed_records(client, batch.module, key_field, batch.rows)
     if batch.call is Call.NOTE:
         return landed_notes(client, batch.object, batch.rows)

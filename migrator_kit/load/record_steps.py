@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
-from migrator_kit.load.batches import Batch, Intended, Outcome
+from migrator_kit.load.batches import Batch, Outcome
+from migrator_kit.load.creating import Creating
 from migrator_kit.load.job import LoadJob
 from migrator_kit.load.order import LoadStep
 from migrator_kit.load.payload import Row
@@ -17,47 +19,26 @@ from migrator_kit.load.survey import planned_links, planned_records, survey_reco
 from migrator_kit.load.tally import Tally
 from migrator_kit.load.unsent import Unsent
 from migrator_kit.load.updating import Updating
-from migrator_kit.load.vault import Written
 from migrator_kit.load.writer import Writer
-from migrator_kit.zoho import limits
-
-Tray = list[tuple[Intended, Row]]
 
 
 def record_sendings(
-    job: LoadJob, step: LoadStep, writer: Writer, tally: Tally
+    job: LoadJob, step: LoadStep, writer: Writer, tally: Tally, folder: Path
 ) -> Iterator[Sending]:
-    """Yield the calls of a step, up to 100 records each; write down what needs no call."""
-    layout = job.layout(step)
-    key_field = layout.key.api_name if layout.key else None
-    upsert = key_field is not None and step.module not in limits.NO_UPSERT
-    creating = Call.UPSERT if upsert else Call.INSERT
+    """Yield the calls and bulk writes of a step; write down what needs none.
+
+    `folder` is where files of bulk writes lie until they are sent.
+    """
     unsent = Unsent.of(job.ledger, step.object, writer, tally, step.deferred)
-    reviser = Reviser.of(job, step.object, step.module, layout.columns)
+    creating = Creating.of(job, step, unsent, folder)
+    reviser = Reviser.of(job, step.object, step.module, job.layout(step).columns)
     updating = Updating(reviser, unsent, Call.UPDATE, partial(_update, job))
-    tray: Tray = []
-
-    def sending() -> RecordSending:
-        rows, payloads = tuple(row for row, _ in tray), tuple(payload for _, payload in tray)
-        images = ((row.source_id, row.digest, Written(sent)) for row, sent in tray)
-        job.vault.keep_written(step.object, images)
-        tray.clear()
-        batch = unsent.batch(step.module, creating, rows)
-        return RecordSending(job.target.client, batch, payloads, key_field)
-
     for chunk in survey_records(job, step, job.known(step)):
         unsent.take(chunk)
-        updates: Tray = []
-        for row, payload in planned_records(chunk):
-            if row.action is Action.CREATE:
-                tray.append((row, payload))
-            elif row.action is Action.UPDATE:
-                updates.append((row, payload))
-            if len(tray) == limits.RECORDS_PER_CALL:
-                yield sending()
-        yield from updating.sendings(updates)
-    if tray:
-        yield sending()
+        planned = list(planned_records(chunk))
+        yield from creating.sendings([one for one in planned if one[0].action is Action.CREATE])
+        yield from updating.sendings([one for one in planned if one[0].action is Action.UPDATE])
+    yield from creating.rest()
     yield from updating.rest()
 
 

@@ -21,6 +21,8 @@ class Call(StrEnum):
 
     INSERT = "insert"
     UPSERT = "upsert"
+    BULK = "bulk"
+    """Bulk write of new records, an upsert by their unique key."""
     UPDATE = "update"
     LINK = "link"
     """Second pass: self references and cycles."""

@@ -108,6 +108,15 @@ class Writer:
                 .values(state=BatchState.SENT)
             )
 
+    def job_started(self, batch: Batch, job_id: str) -> None:
+        """Keep the id of the job that carries a batch, before anybody waits for it."""
+        with self._transaction() as connection:
+            connection.execute(
+                update(schema.batch)
+                .where(schema.batch.c.batch_id == batch.batch_id)
+                .values(job_id=job_id)
+            )
+
     def record(self, object_name: str, outcomes: Iterable[Outcome]) -> None:
         """Append outcomes of records that were not sent: excluded, held, parent missing."""
         instant, kept = _now(), list(outcomes)

@@ -105,7 +105,8 @@ def _write_zip(part: pd.DataFrame, path: Path, name: str) -> None:
         archive.open(f"{name}.csv", "w", force_zip64=True) as entry,
         io.TextIOWrapper(entry, encoding="utf-8", newline="") as text,
     ):
-        part.to_csv(text, index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+        # Python quotes only the line breaks of its own line ends: a bare return in a cell as well.
+        part.to_csv(text, index=False, lineterminator="\r\n", quoting=csv.QUOTE_MINIMAL)
 
 
 def read_result(path: Path) -> pd.DataFrame:

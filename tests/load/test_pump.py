@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from migrator_kit.errors import AmbiguousError, TerminalError, TransientError
-from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
+from migrator_kit.load.batches import Batch, Intended, Outcome, Settled, Started
 from migrator_kit.load.ledger import Ledger
 from migrator_kit.load.pump import Pump
 from migrator_kit.load.states import Action, Call, Status
@@ -134,3 +134,31 @@ def test_an_unforeseen_error_leaves_its_batch_open_to_be_read_back(tmp_path: Pat
         run(tmp_path, world)
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "engagement")
     assert len(ledger.unsettled()) == 1
+
+
+def test_the_id_of_a_job_is_in_the_ledger_before_anybody_waits_for_it(tmp_path: Path) -> None:
+    world, seen = World(), list[str | None]()
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "engagement")
+
+    class Job(FakeSending):
+        def send(self) -> Started:  # type: ignore[override]
+            return Started(f"job-{self.batch.batch_id}", self.wait)
+
+        def wait(self) -> Settled:
+            kept = {one.batch_id: one.job_id for one in self.ledger.unsettled()}
+            seen.append(kept[self.batch.batch_id])
+            return replace(self._landed(), outcomes=self._landed().outcomes[1:], rest_now=True)
+
+        def again(self, keys: set[str], batch_id: int) -> FakeSending:
+            rows = tuple(row for row in self.batch.rows if row.source_id in keys)
+            return FakeSending(
+                replace(self.batch, batch_id=batch_id, rows=rows), self.world, ledger
+            )
+
+    with ledger.writing("load", "run-1") as writer:
+        pump = Pump(writer, in_flight=2, settled=lambda _: None)
+        pump.run(Job(batch, world, ledger) for batch in batches(writer, 3))
+    assert sorted(seen, key=str) == ["job-1", "job-2", "job-3"]
+    assert sorted(world.arrived) == ["0-0", "1-0", "2-0"], "what the job left out is sent again"
+    assert len(ledger.crosswalk("Patient")) == 9
+    assert ledger.unsettled() == []
