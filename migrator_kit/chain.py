@@ -3,6 +3,8 @@
 A step's inputs are digested (its notebook, the code, the settings, the snapshot, the mapping, the
 step before it; the tariff for the audit). A step that already ran well on the same inputs is not
 run again.
+
+The initial chain is kept in `runs/chain.json`; each delta has a folder and a record of its own.
 """
 
 from __future__ import annotations
@@ -42,6 +44,9 @@ NOTEBOOKS: dict[Step, str] = {
     Step.LOAD: "04_full_load",
     Step.RECONCILE: "05_reconcile",
 }
+DELTA_STEPS = (Step.MAPPING, Step.LOAD, Step.RECONCILE)
+"""The steps of a delta, after its snapshot."""
+ROLLBACK = "06_rollback"
 
 
 # A kernel is interrupted before it is shut down, and would tell the terminal of it as an error.
@@ -90,9 +95,9 @@ def code_digest() -> str:
     return digest_text(*(part for file in files for part in (file.name, digest_file(file))))
 
 
-def read_state(engagement: Engagement) -> dict[Step, StepRecord]:
-    """Return the last run of each step."""
-    path = _state_path(engagement)
+def read_state(engagement: Engagement, delta: str | None = None) -> dict[Step, StepRecord]:
+    """Return the last run of each step of the initial chain, or of the delta of that run id."""
+    path = _state_path(engagement, delta)
     if not path.exists():
         return {}
     tree = json.loads(path.read_text(encoding="utf-8"))
@@ -104,81 +109,178 @@ def run_chain(
     *,
     first: Step = Step.AUDIT,
     last: Step = Step.RECONCILE,
+    run_id: str | None = None,
     say: Callable[[str], None] = log.info,
 ) -> list[StepOutcome]:
     """Run the steps from `first` to `last` and return what was done with each.
 
-    Raises GateClosed where a step waits for a person, and the step's own error where it failed;
-    the executed notebook is kept either way. Raises ParameterError for steps in the wrong order.
+    Without `run_id` the pages go into the folder of a new run. Raises GateClosed where a step waits
+    for a person, and the step's own error where it failed; the executed notebook is kept either
+    way. Raises ParameterError for steps in the wrong order.
     """
-    steps = list(Step)
-    chosen = steps[steps.index(first) : steps.index(last) + 1]
-    if not chosen:
-        raise ParameterError(f"--from {first} comes after --to {last}.", hint=" → ".join(steps))
-    run_id = engagement.new_run_id()
-    outcomes = []
-    for step in chosen:
-        inputs = step_inputs(engagement, step)
-        record = read_state(engagement).get(step)
-        if record and record.ok and record.inputs == inputs:
-            say(f"{step}: unchanged since run {record.run_id}, not run again")
-            outcomes.append(StepOutcome(step, "unchanged", engagement.folder / record.html))
-            continue
-        say(f"{step}: running {NOTEBOOKS[step]}")
-        outcomes.append(_run_step(engagement, step, run_id))
-        say(f"{step}: done, {outcomes[-1].html}")
+    chosen = _chosen(list(Step), first, last)
+    return _run_steps(engagement, chosen, run_id or engagement.new_run_id(), None, say)
+
+
+def run_delta_chain(
+    engagement: Engagement,
+    *,
+    first: Step = Step.MAPPING,
+    last: Step = Step.RECONCILE,
+    say: Callable[[str], None] = log.info,
+) -> list[StepOutcome]:
+    """Take a new snapshot and carry over what changed; return what was done with each step.
+
+    A delta that stopped before its end is taken up again with the snapshot it took. Raises
+    GateClosed before the first load, and what `run_chain` raises.
+    """
+    from migrator_kit.workbench.deltas import begin_delta, end_delta
+
+    if Step.AUDIT in (first, last) or Step.SAMPLE in (first, last):
+        raise ParameterError(
+            "A delta has no such step.", hint=f"Its steps: {' → '.join(DELTA_STEPS)}"
+        )
+    chosen = _chosen(list(DELTA_STEPS), first, last)
+    loaded = read_state(engagement).get(Step.LOAD)
+    if loaded is None or not loaded.ok:
+        raise GateClosed(
+            "Nothing is loaded, so there is nothing to compare with.",
+            gate="load",
+            opens_with="migrator run DIR",
+        )
+    delta = begin_delta(engagement, say)
+    outcomes = _run_steps(engagement, chosen, delta.run_id, delta.run_id, say)
+    if Step.RECONCILE in chosen:
+        end_delta(engagement, delta)
+        _overview(engagement)
     return outcomes
 
 
-def step_inputs(engagement: Engagement, step: Step) -> str:
+def run_rollback_page(engagement: Engagement, run_id: str, parameters: dict[str, Any]) -> Path:
+    """Execute the rollback notebook with these parameters and return its page."""
+    executed, failure = _run_notebook(engagement, ROLLBACK, run_id, parameters)
+    if failure is not None:
+        raise failure
+    return executed.with_suffix(".html")
+
+
+def forget_load(engagement: Engagement) -> None:
+    """Note that what was loaded was undone, so that the next run loads and reconciles again."""
+    state = {name: asdict(record) for name, record in read_state(engagement).items()}
+    for step in (Step.LOAD, Step.RECONCILE):
+        state.pop(step, None)
+    _write_state(engagement, state, None)
+
+
+def step_inputs(engagement: Engagement, step: Step, delta: str | None = None) -> str:
     """Return the digest of everything a step's result depends on."""
     from migrator_kit.estimate.tariff import FILE_NAME as TARIFF_FILE
-    from migrator_kit.source.snapshot import latest_snapshot
 
     notebook = notebooks_folder() / f"{NOTEBOOKS[step]}.ipynb"
     parts = [step, digest_file(notebook), code_digest()]
     parts.append(digest_file(engagement.folder / "engagement.yml"))
-    try:
-        parts.append(latest_snapshot(engagement).digest)
-    except GateClosed:
-        parts.append("no snapshot")
+    parts.append(_snapshot_digest(engagement, delta))
     tests = engagement.folder / "mapping_tests.yml"
     decided = (engagement.mapping_path, engagement.owners_path, tests)
     files = (engagement.folder / TARIFF_FILE,) if step is Step.AUDIT else decided
     parts += [digest_file(file) if file.exists() else "none" for file in files]
     if step is not Step.AUDIT:
-        before = read_state(engagement).get(list(Step)[list(Step).index(step) - 1])
+        order = list(Step) if delta is None else list(DELTA_STEPS)
+        earlier = order[: order.index(step)]
+        before = read_state(engagement, delta).get(earlier[-1]) if earlier else None
         parts.append(f"{before.inputs} {before.run_id}" if before else "none")
     return digest_text(*parts)
 
 
-def _run_step(engagement: Engagement, step: Step, run_id: str) -> StepOutcome:
+def _chosen(steps: list[Step], first: Step, last: Step) -> list[Step]:
+    chosen = steps[steps.index(first) : steps.index(last) + 1]
+    if not chosen:
+        raise ParameterError(f"--from {first} comes after --to {last}.", hint=" → ".join(steps))
+    return chosen
+
+
+def _run_steps(
+    engagement: Engagement,
+    chosen: list[Step],
+    run_id: str,
+    delta: str | None,
+    say: Callable[[str], None],
+) -> list[StepOutcome]:
+    outcomes = []
+    for step in chosen:
+        inputs = step_inputs(engagement, step, delta)
+        record = read_state(engagement, delta).get(step)
+        if record and record.ok and record.inputs == inputs:
+            say(f"{step}: unchanged since run {record.run_id}, not run again")
+            outcomes.append(StepOutcome(step, "unchanged", engagement.folder / record.html))
+            continue
+        say(f"{step}: running {NOTEBOOKS[step]}")
+        outcomes.append(_run_step(engagement, step, run_id, delta))
+        say(f"{step}: done, {outcomes[-1].html}")
+    return outcomes
+
+
+def _snapshot_digest(engagement: Engagement, delta: str | None) -> str:
+    """Return the digest of the snapshot that a chain is about.
+
+    A snapshot that a delta carried over is nothing new to the initial chain.
+    """
+    from migrator_kit.source.snapshot import latest_snapshot
+    from migrator_kit.workbench.deltas import signed_snapshot
+
+    try:
+        newest = latest_snapshot(engagement).digest
+    except GateClosed:
+        return "no snapshot"
+    return newest if delta is not None else signed_snapshot(engagement, newest) or newest
+
+
+def _run_step(engagement: Engagement, step: Step, run_id: str, delta: str | None) -> StepOutcome:
     """Execute one notebook, export its page, and record the outcome."""
+    parameters = {"mode": "delta"} if delta is not None and step is Step.LOAD else {}
+    executed, failure = _run_notebook(engagement, NOTEBOOKS[step], run_id, parameters)
+    page = executed.with_suffix(".html")
+    _record(engagement, step, run_id, executed, page, ok=failure is None, delta=delta)
+    if failure is not None:
+        raise failure
+    if step is Step.RECONCILE and delta is None:
+        _overview(engagement)
+    return StepOutcome(step, "ran", page)
+
+
+def _run_notebook(
+    engagement: Engagement, name: str, run_id: str, parameters: dict[str, Any]
+) -> tuple[Path, MigratorError | None]:
+    """Execute a notebook into a run's folder, export its page; return the error that stopped it."""
     from migrator_kit.evidence.html import export_html
 
     folder = engagement.runs / run_id
     folder.mkdir(parents=True, exist_ok=True)
-    executed = folder / f"{NOTEBOOKS[step]}.ipynb"
-    page = executed.with_suffix(".html")
+    executed = folder / f"{name}.ipynb"
     failure: MigratorError | None = None
     try:
-        _execute(engagement, step, executed, run_id)
+        _execute(engagement, name, executed, run_id, parameters)
     except MigratorError as error:
         failure = error
     if executed.exists():
         _forget_paths(executed)
+        page = executed.with_suffix(".html")
         export_html(executed, page, client=engagement.settings.client, run_id=run_id)
-    _record(engagement, step, run_id, executed, page, ok=failure is None)
-    if failure is not None:
-        raise failure
-    if step is Step.RECONCILE:
-        from migrator_kit.workbench.overview import write_overview
-
-        write_overview(engagement, run_id)
-    return StepOutcome(step, "ran", page)
+    return executed, failure
 
 
-def _execute(engagement: Engagement, step: Step, executed: Path, run_id: str) -> None:
+def _overview(engagement: Engagement) -> None:
+    """Write the first page anew, beside the pages of the initial chain."""
+    from migrator_kit.workbench.overview import write_overview
+
+    record = read_state(engagement).get(Step.RECONCILE)
+    if record is not None and record.ok:
+        write_overview(engagement, record.run_id)
+
+
+def _execute(
+    engagement: Engagement, name: str, executed: Path, run_id: str, parameters: dict[str, Any]
+) -> None:
     """Run a notebook with papermill. Raises the MigratorError that stopped it."""
     import papermill
     from papermill.exceptions import PapermillExecutionError
@@ -190,9 +292,9 @@ def _execute(engagement: Engagement, step: Step, executed: Path, run_id: str) ->
     os.environ[RUN_VARIABLE] = run_id
     try:
         papermill.execute_notebook(
-            str(notebooks_folder() / f"{NOTEBOOKS[step]}.ipynb"),
+            str(notebooks_folder() / f"{name}.ipynb"),
             str(executed),
-            parameters={"engagement": relative},
+            parameters={"engagement": relative, **parameters},
             cwd=str(executed.parent),
             kernel_name="python3",
             progress_bar=False,
@@ -202,23 +304,23 @@ def _execute(engagement: Engagement, step: Step, executed: Path, run_id: str) ->
             extra_arguments=QUIET_KERNEL,
         )
     except PapermillExecutionError as error:
-        raise _as_own_error(step, executed, error) from None
+        raise _as_own_error(name, executed, error) from None
     finally:
         del os.environ[RUN_VARIABLE]
 
 
-def _as_own_error(step: Step, executed: Path, failure: Any) -> MigratorError:
+def _as_own_error(name: str, executed: Path, failure: Any) -> MigratorError:
     """Return the error that stopped a notebook as the class it had inside the kernel."""
     message, _, hint = failure.evalue.partition("\n  To open it: ")
     if failure.ename == GateClosed.__name__:
-        return GateClosed(message, gate=str(step), opens_with=hint)
+        return GateClosed(message, gate=name, opens_with=hint)
     kind = getattr(errors, failure.ename, None)
     if isinstance(kind, type) and issubclass(kind, MigratorError):
         own = MigratorError(failure.evalue)
         own.exit_code = kind.exit_code  # type: ignore[misc]
         return own
     return MigratorError(
-        f"The step {step} stopped in cell {failure.exec_count} with {failure.ename}.",
+        f"The notebook {name} stopped in cell {failure.exec_count} with {failure.ename}.",
         hint=f"The executed notebook shows where: {executed}",
     )
 
@@ -236,13 +338,20 @@ def _forget_paths(executed: Path) -> None:
 
 
 def _record(
-    engagement: Engagement, step: Step, run_id: str, executed: Path, page: Path, *, ok: bool
+    engagement: Engagement,
+    step: Step,
+    run_id: str,
+    executed: Path,
+    page: Path,
+    *,
+    ok: bool,
+    delta: str | None,
 ) -> None:
     """Write down a step's run. Inputs are digested afterwards: a step may make what it needs."""
-    state = {name: asdict(record) for name, record in read_state(engagement).items()}
+    state = {name: asdict(record) for name, record in read_state(engagement, delta).items()}
     state[step] = asdict(
         StepRecord(
-            inputs=step_inputs(engagement, step),
+            inputs=step_inputs(engagement, step, delta),
             run_id=run_id,
             ok=ok,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -250,12 +359,19 @@ def _record(
             html=str(page.relative_to(engagement.folder)),
         )
     )
-    path = _state_path(engagement)
+    _write_state(engagement, state, delta)
+
+
+def _write_state(
+    engagement: Engagement, state: dict[Step, dict[str, Any]], delta: str | None
+) -> None:
+    path = _state_path(engagement, delta)
     fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps(state, indent=2), encoding="utf-8")
     fresh.replace(path)
 
 
-def _state_path(engagement: Engagement) -> Path:
-    engagement.runs.mkdir(exist_ok=True)
-    return engagement.runs / "chain.json"
+def _state_path(engagement: Engagement, delta: str | None) -> Path:
+    folder = engagement.runs if delta is None else engagement.runs / delta
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "chain.json"

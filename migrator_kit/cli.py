@@ -55,7 +55,7 @@ def demo(
 
     result = run_demo(out, patients=patients, source=source, seed=seed, replace=replace, say=_say)
     print(status_text(result.status))
-    print(f"\nEvidence: {result.evidence}")
+    print(f"\nEvidence: {result.evidence}\nPack: {result.pack}")
 
 
 @app.command()
@@ -149,14 +149,19 @@ def run(
     folder: Folder,
     first: Annotated[str, typer.Option("--from", help="First step.")] = "audit",
     last: Annotated[str, typer.Option("--to", help="Last step.")] = "reconcile",
+    mode: Annotated[str, typer.Option(help="initial, or delta: what changed since.")] = "initial",
 ) -> None:
     """Run the notebooks as a chain; steps whose inputs did not change are skipped."""
-    from migrator_kit.chain import Step, run_chain
+    from migrator_kit.chain import Step, run_chain, run_delta_chain
     from migrator_kit.engagement import Engagement
     from migrator_kit.workbench.reports import status_report, status_text
 
+    if mode not in ("initial", "delta"):
+        raise ParameterError(f"There is no mode {mode!r}.", hint="Modes: initial, delta.")
     engagement = Engagement.open(folder)
-    run_chain(engagement, first=_step(Step, first), last=_step(Step, last), say=_say)
+    start = "mapping" if (mode, first) == ("delta", "audit") else first
+    run_steps = run_chain if mode == "initial" else run_delta_chain
+    run_steps(engagement, first=_step(Step, start), last=_step(Step, last), say=_say)
     print(status_text(status_report(engagement)))
 
 
@@ -178,6 +183,62 @@ def plan(folder: Folder, as_json: Json = False) -> None:
 
     report = plan_report(Engagement.open(folder))
     _print_json(report) if as_json else print(plan_text(report))
+
+
+@app.command(name="sign-off")
+def sign_off(
+    folder: Folder,
+    by: Annotated[str, typer.Option(help="Who signs.")] = "",
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """Sign off the sample, its comparison and its undo: the full load waits for it."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.workbench.gates import sign
+    from migrator_kit.workbench.reports import open_session
+
+    session = open_session(Engagement.open(folder))
+    if not by.strip():
+        raise ParameterError("Who signs off?", hint="Name the person: --by NAME")
+    seal = sign(session, by, note)
+    print(f"Signed off by {seal.by}, {seal.when:%Y-%m-%d %H:%M} UTC.\nNext: migrator run {folder}")
+
+
+@app.command()
+def retry(
+    folder: Folder,
+    module: Annotated[str | None, typer.Option(help="Only this module.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Send the records again that failed, and only these."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.workbench.undoing import retry_failures, retry_text
+
+    report = retry_failures(Engagement.open(folder), module=module)
+    _print_json(report) if as_json else print(retry_text(report))
+
+
+@app.command()
+def rollback(
+    folder: Folder,
+    run: Annotated[str | None, typer.Option(help="Only what this run did.")] = None,
+    module: Annotated[str | None, typer.Option(help="Only this module.")] = None,
+    record: Annotated[list[str] | None, typer.Option(help="Only this OBJECT/ID.")] = None,
+    force: Annotated[list[str] | None, typer.Option(help="This OBJECT/ID goes anyhow.")] = None,
+    provisioning: Annotated[bool, typer.Option("--provisioning", help="Our fields too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look ahead.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Undo it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Undo what was loaded; records that people worked on since are held and listed."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.workbench.undoing import Asked, look_ahead, require_yes, roll_back, undo_text
+
+    engagement = Engagement.open(folder)
+    asked = Asked(run or "", module or "", record or [], force or [], provisioning)
+    report = roll_back(engagement, asked) if yes and not dry_run else look_ahead(engagement, asked)
+    _print_json(report) if as_json else print(undo_text(report))
+    if not (yes or dry_run):
+        require_yes(asked)
 
 
 @app.command()

@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 import requests
 from pydantic import BaseModel, ValidationError
 
-from migrator_kit.chain import run_chain
+from migrator_kit.chain import Step, run_chain, run_delta_chain
 from migrator_kit.engagement import Engagement, EngagementFile, SourceSettings
 from migrator_kit.errors import ConfigError
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
 REVIEWER = "Demo reviewer (automatic, not a person)"
-"""Who confirms the demo's mapping; stated as such in the evidence."""
+"""Who confirms the demo's mapping and signs its sample off; stated as such in the evidence."""
 
 _MARKER = ".migrator-demo"
 
@@ -31,6 +31,7 @@ class DemoResult:
     engagement: Engagement
     status: dict[str, Any]
     evidence: Path
+    pack: Path
 
 
 def new_engagement(
@@ -79,14 +80,17 @@ def run_demo(
     """
     from migrator_kit.mapping.decisions import decide
     from migrator_kit.mapping.files import write_default
+    from migrator_kit.sample import generate
+    from migrator_kit.sample.later_work import work_on
     from migrator_kit.source.snapshot import take_snapshot
-    from migrator_kit.workbench.reports import status_report
+    from migrator_kit.workbench.gates import sign
+    from migrator_kit.workbench.packing import pack_evidence
+    from migrator_kit.workbench.reports import open_session, status_report
 
     folder = _fresh_folder(out, replace=replace)
     staff: tuple[str, ...] = ()
+    generated = source is None
     if source is None:
-        from migrator_kit.sample import generate
-
         say(f"demo: generating a practice of {patients:,} patients")
         practice = generate(folder / "practice", patients=patients, seed=seed)
         source, staff = str(practice.database), practice.owners
@@ -101,9 +105,18 @@ def run_demo(
     write_default(engagement, engagement.settings.source.profile)
     decide(engagement, by=REVIEWER, note="default mapping of the profile")
     _welcome_staff(engagement, staff)
-    run_chain(engagement, say=say)
+    run_id = engagement.new_run_id()
+    run_chain(engagement, last=Step.SAMPLE, run_id=run_id, say=say)
+    sign(open_session(engagement), REVIEWER, "demo: nobody has looked at the sample")
+    run_chain(engagement, first=Step.LOAD, run_id=run_id, say=say)
+    if generated:
+        say("demo: the practice goes on working")
+        work_on(folder / "practice", seed=seed)
+    run_delta_chain(engagement, say=say)
+    say("demo: packing the evidence")
+    packed = pack_evidence(engagement, with_pdf=False)
     status = status_report(engagement)
-    return DemoResult(engagement, status, Path(status["evidence"]))
+    return DemoResult(engagement, status, Path(status["evidence"]), packed.path)
 
 
 def _fresh_folder(out: Path, *, replace: bool) -> Path:

@@ -97,7 +97,9 @@ def test_status_names_the_closed_gates_and_their_keys(stopped: Ran) -> None:
     gates = json.loads(migrator(stopped.folder, "status", "--json").out)["gates"]
     assert gates["snapshot"]["open"]
     closed = {name: gate["why"] for name, gate in gates.items() if not gate["open"]}
-    assert closed.keys() == {"mapping", "shaped", "sample", "reconcile"}
+    assert closed.keys() == {
+        "mapping", "shaped", "sample", "rehearsal", "sign-off", "reconcile",
+    }  # fmt: skip
     assert all("migrator " in why for why in closed.values())
 
 
@@ -107,7 +109,10 @@ def test_after_the_decision_the_chain_goes_on(sampled: Ran) -> None:
     assert "mapping: done" in sampled.err
     assert "sample: done" in sampled.err
     assert "A Person" in sampled.page("02_mapping_review")
-    assert "arrived as the mapping says" in sampled.page("03_sample_diff")
+    page = sampled.page("03_sample_diff")
+    assert "arrived as the mapping says" in page
+    assert "the org is as it was before the sample" in page
+    assert "Nobody has signed off yet" in page
 
 
 def test_what_is_done_is_not_done_again(sampled: Ran) -> None:
@@ -116,6 +121,19 @@ def test_what_is_done_is_not_done_again(sampled: Ran) -> None:
     assert again.code == 0
     assert again.err.count("unchanged since run") == 3
     assert sorted(sampled.folder.glob("runs/*")) == before
+
+
+def test_the_full_load_waits_for_a_sign_off(sampled: Ran) -> None:
+    waits = migrator(sampled.folder, "run")
+    assert waits.code == 3
+    assert "Nobody has signed off yet" in waits.err
+    assert "migrator sign-off DIR --by NAME" in waits.err
+    assert "Nobody has signed off yet" in waits.page("04_full_load")
+    assert migrator(sampled.folder, "run", "--mode", "delta").code == 3
+    signed = migrator(sampled.folder, "sign-off", "--by", "A Person")
+    assert (signed.code, signed.err) == (0, "")
+    gates = json.loads(migrator(sampled.folder, "status", "--json").out)["gates"]
+    assert gates["sign-off"]["open"]
 
 
 def test_the_full_load_waits_for_a_sample_of_the_same_mapping(sampled: Ran, tmp_path: Path) -> None:

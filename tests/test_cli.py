@@ -111,7 +111,21 @@ def test_help_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "init", "snapshot", "audit", "confirm", "run", "status", "plan", "emulator", "sample"],
+    [
+        "demo",
+        "init",
+        "snapshot",
+        "audit",
+        "confirm",
+        "run",
+        "status",
+        "plan",
+        "emulator",
+        "sample",
+        "sign-off",
+        "rollback",
+        "retry",
+    ],
 )
 def test_every_command_explains_itself(run: Run, command: str) -> None:
     answer = run(command, "--help")
@@ -158,7 +172,19 @@ def test_the_emulator_refuses_wrong_usage(
 
 
 @pytest.mark.parametrize(
-    "command", ["snapshot", "audit", "status", "plan", "run", "confirm", "lab"]
+    "command",
+    [
+        "snapshot",
+        "audit",
+        "status",
+        "plan",
+        "run",
+        "confirm",
+        "lab",
+        "sign-off",
+        "rollback",
+        "retry",
+    ],
 )
 def test_a_folder_without_an_engagement_is_told_how_to_make_one(
     run: Run, tmp_path: Path, command: str

@@ -35,15 +35,17 @@ class People:
 class Scope:
     """What is compared, and by which identities.
 
-    `keys`, `not_moved` and `merged` have the columns `object` and `source_id`; `merged` has `into`
-    besides, the source key of the record that took the merged one in. `files` has `source_id`,
-    `sha256` and `size` of the practice's own files. Without `people` owners are not compared,
-    without `files` the content of attachments is not.
+    `keys`, `not_moved`, `apart` and `merged` have the columns `object` and `source_id`; `merged`
+    has `into` besides, the source key of the record that took the merged one in. Records `apart`
+    stand in Zoho in an older state, as is known and listed: they are looked at on neither side.
+    `files` has `source_id`, `sha256` and `size` of the practice's own files. Without `people`
+    owners are not compared, without `files` the content of attachments is not.
     """
 
     keys: pd.DataFrame | None = None
     not_moved: pd.DataFrame | None = None
     merged: pd.DataFrame | None = None
+    apart: pd.DataFrame | None = None
     people: People | None = None
     files: pd.DataFrame | None = None
 
@@ -160,6 +162,7 @@ class Sides:
             for frame in (
                 self.scope.of(self.scope.not_moved, self.item.object),
                 self.scope.of(self.scope.merged, self.item.object),
+                self.scope.of(self.scope.apart, self.item.object),
             )
             if frame is not None and len(frame)
         ]
@@ -179,9 +182,10 @@ class Sides:
         like_expected = f"(select *, {_IDENTITY} from expected where false)"
         nothing = like_expected if self.own_records else f"({_NOTHING})"
         source = files_sql(parts) if parts else nothing
-        only = ""
+        self._register("apart", self.scope.of(self.scope.apart, holder))
+        only = " where (source_id is null or source_id not in (select source_id from apart))"
         if self.scope.keys is not None and self.own_records:
-            only = " where source_id in (select source_id from wanted)"
+            only += " and source_id in (select source_id from wanted)"
         self.connection.execute(f"create temp view landed as select * from {source}{only}")
         self.connection.execute(
             "create temp table duplicates as select source_id, count(*) as copies from landed "

@@ -34,7 +34,7 @@ class Entry:
     at: str
     run_id: str
     action: str
-    module: str
+    module: str | None
     source_id: str | None
     zoho_id: str | None
     before_digest: str | None

@@ -28,7 +28,10 @@ from migrator_kit.mapping.transforms import code_version
 
 GATE = "sign-off"
 FILE_NAME = "seal.json"
-OPENS_WITH = "sign off in notebook 03, after the sample was loaded, compared and rolled back"
+OPENS_WITH = (
+    "migrator sign-off DIR --by NAME, or notebook 03, when the sample was loaded, compared and "
+    "taken back"
+)
 
 FACTS = {
     "snapshot": "the snapshot of the source",

@@ -212,7 +212,7 @@ class Writer:
     def record_decision(self, action: str, by: str, digest: str) -> None:
         """Name a person's decision in the audit log, with the digest of what it was about."""
         with self._transaction() as connection:
-            entry = Entry(_now(), self.run_id, action, "", by, None, None, digest)
+            entry = Entry(_now(), self.run_id, action, None, by, None, None, digest)
             self._audit(connection, [entry])
 
     def record_state(self, moment: str, digest: str) -> None:

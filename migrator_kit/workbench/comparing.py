@@ -12,6 +12,8 @@ from migrator_kit.evidence.findings import Finding, Findings, Level
 from migrator_kit.evidence.lists import write_list
 from migrator_kit.evidence.tables import Table
 from migrator_kit.load.accounts import exclusion_list, failure_list
+from migrator_kit.load.delta import gone_from_source
+from migrator_kit.load.opening import open_job
 from migrator_kit.mapping.model import ObjectName
 from migrator_kit.workbench.session import Session
 
@@ -29,6 +31,7 @@ def compare_scope(session: Session, *, keys: pd.DataFrame | None = None) -> Scop
     return Scope(
         keys=None if keys is None else keys[["object", "source_id"]],
         not_moved=pd.concat([excluded, failed]).drop_duplicates(ignore_index=True),
+        apart=known_apart(session) if keys is None else None,
         people=people_of(session.owners, session.target.users),
         files=own_files(
             session.shaped,
@@ -37,6 +40,19 @@ def compare_scope(session: Session, *, keys: pd.DataFrame | None = None) -> Scop
             progress=session.progress,
         ),
     )
+
+
+def known_apart(session: Session) -> pd.DataFrame:
+    """Return the records that stand in Zoho CRM in an older state than the source has.
+
+    Their source is gone, or a newer version of them waits for a person or was refused.
+    """
+    with open_job(session.engagement, target=session.target, planning=True) as job:
+        gone = gone_from_source(job)[["object", "source_id"]]
+    landed = session.ledger.landed()[["object", "source_id"]]
+    waiting = failure_list(session.ledger, session.mapping)[["object", "source_id"]]
+    both = landed.merge(waiting, on=["object", "source_id"])
+    return pd.concat([gone, both]).drop_duplicates(ignore_index=True)
 
 
 def diff_findings(report: DiffReport) -> Findings:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from migrator_kit.chain import NOTEBOOKS, notebooks_folder
+from migrator_kit.chain import NOTEBOOKS, ROLLBACK, notebooks_folder
 from migrator_kit.engagement import Engagement
 
 _SETTINGS = Path(__file__).parent / "lab_settings"
@@ -27,7 +27,7 @@ def lab_folder(engagement: Engagement) -> Path:
     """
     folder = engagement.folder / "notebooks"
     folder.mkdir(exist_ok=True)
-    for name in NOTEBOOKS.values():
+    for name in (*NOTEBOOKS.values(), ROLLBACK):
         copy = folder / f"{name}.ipynb"
         if copy.exists():
             continue

@@ -26,6 +26,7 @@ from migrator_kit.evidence.scan import ordinary_words, refuse, scan
 from migrator_kit.evidence.tables import Table, facts
 from migrator_kit.load.accounts import object_counts
 from migrator_kit.load.ledger import Ledger, open_ledger
+from migrator_kit.load.seals import read_seal
 from migrator_kit.mapping.files import load_mapping
 from migrator_kit.mapping.model import Mapping
 from migrator_kit.mapping.shape import open_shaped
@@ -33,7 +34,7 @@ from migrator_kit.privacy import DataClass
 from migrator_kit.progress import SILENT, Progress
 from migrator_kit.source.profile import profile_table
 from migrator_kit.source.snapshot import Snapshot, latest_snapshot
-from migrator_kit.workbench.overview import TITLES, overview_findings
+from migrator_kit.workbench.overview import TITLES, later_pages, overview_findings
 
 _WHOLE_CHAIN = GateClosed(
     "There is no complete evidence yet: not every step has ended well.",
@@ -134,9 +135,22 @@ def _gather(engagement: Engagement, records: dict[Step, StepRecord], folder: Pat
         lists = notebook.parent / "lists"
         if lists.is_dir():
             shutil.copytree(lists, folder / "lists", dirs_exist_ok=True)
+    for _, page in later_pages(engagement):
+        run = page.parent.name
+        shutil.copyfile(page, folder / later_name(page))
+        notebook = folder / "notebooks" / f"{run}_{page.stem}.ipynb"
+        shutil.copyfile(page.with_suffix(".ipynb"), notebook)
+        if (page.parent / "lists").is_dir():
+            target = folder / "lists" / run
+            shutil.copytree(page.parent / "lists", target, dirs_exist_ok=True)
     for file in (engagement.mapping_path, engagement.folder / "waivers.yml"):
         if file.is_file():
             shutil.copyfile(file, folder / "mapping" / file.name)
+
+
+def later_name(page: Path) -> str:
+    """Return the name in the pack of a page of a delta or a rollback."""
+    return f"{page.parent.name}_{page.stem}.html"
 
 
 def _facts(
@@ -172,9 +186,10 @@ def _cover(
         folder / "index.html",
         client=engagement.settings.client,
         run_id=told["run"],
-        findings=overview_findings(objects, mapping),
+        findings=overview_findings(objects, mapping, read_seal(engagement)),
         objects=objects,
-        pages=[(TITLES[step], f"{name}.html") for step, name in NOTEBOOKS.items()],
+        pages=[(TITLES[step], f"{name}.html") for step, name in NOTEBOOKS.items()]
+        + [(title, later_name(page)) for title, page in later_pages(engagement)],
         lists=sorted(
             path.relative_to(folder).as_posix()
             for path in (folder / "lists").rglob("*") if path.is_file()

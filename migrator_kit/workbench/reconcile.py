@@ -42,6 +42,9 @@ def read_back(session: Session) -> Table:
         progress=session.progress,
     )
     scope = compare_scope(session)
+    session.apart = scope.apart
+    if scope.apart is not None and len(scope.apart):
+        write_list(scope.apart, session.list_path("older_in_zoho.csv"))
     session.diff = field_diff(
         session.shaped,
         session.landed,
@@ -77,6 +80,12 @@ def verdict(session: Session) -> Tables:
     found = [Finding(level, f"The migration as a whole: {result.verdict}.")]
     told = [one for one in result.observations if one.level is not Level.GOOD]
     found += Findings.from_observations(told).findings
+    if session.apart is not None and len(session.apart):
+        text = (
+            f"{len(session.apart):,} records stand in Zoho CRM in an older state: their source is "
+            f"gone, or a newer version of them waits for a person."
+        )
+        found.append(Finding(Level.DECISION, text, "They are listed and were not compared."))
     return Tables([Findings.of(found), Table(result.verdict_table())])
 
 

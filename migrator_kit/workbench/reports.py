@@ -13,9 +13,10 @@ from migrator_kit.compare.digest import target_digest
 from migrator_kit.compare.readback import read_back
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import GateClosed, MigratorError
-from migrator_kit.load.accounts import failures, object_counts
+from migrator_kit.load.accounts import object_counts
 from migrator_kit.load.plan import plan_load
 from migrator_kit.load.provision import field_names
+from migrator_kit.load.triage import triage
 from migrator_kit.mapping.checks import check_mapping
 from migrator_kit.mapping.decisions import require_confirmed
 from migrator_kit.mapping.model import ObjectName
@@ -23,7 +24,8 @@ from migrator_kit.progress import SILENT, bars
 from migrator_kit.source.snapshot import latest_snapshot
 from migrator_kit.workbench.audit import inventory_of
 from migrator_kit.workbench.estimating import ahead, estimate_of
-from migrator_kit.workbench.sample_diff import require_sample, shape
+from migrator_kit.workbench.gates import require_rehearsed, require_sample, require_signed
+from migrator_kit.workbench.sample_diff import shape
 from migrator_kit.workbench.session import Session
 
 _COLUMNS = ("source", "created", "updated", "matched", "excluded", "merged", "failed", "remainder")
@@ -50,7 +52,8 @@ def status_report(engagement: Engagement) -> dict[str, Any]:
     if not gates["shaped"]["open"]:
         return report
     report["objects"] = object_counts(session.ledger, session.shaped, session.mapping)
-    causes = failures(session.ledger, session.mapping)
+    names = field_names(session.ledger, session.mapping)
+    causes = triage(session.ledger, session.mapping, session.shaped, names)
     report["failures"] = json.loads(causes.to_json(orient="records"))
     report["target_digest"] = _digest(session)
     return report
@@ -76,7 +79,8 @@ def status_text(report: dict[str, Any]) -> str:
         if not gate["open"]:
             lines.append(f"\nGate {name} is closed: {gate['why']}")
     lines += [
-        f"\n{cause['records']:,} {cause['module']}, {cause['code']}: {cause['remedy']}"
+        f"\n{cause['records']:,} {cause['module']}, {cause['code'] or cause['reason']}: "
+        f"{cause['cause']} {cause['remedy']}"
         for cause in report["failures"]
     ]
     return "\n".join(lines)
@@ -153,6 +157,8 @@ def _gates(session: Session) -> dict[str, Any]:
         "mapping": lambda: _mapping_gate(session),
         "shaped": lambda: session.shaped,
         "sample": lambda: require_sample(session),
+        "rehearsal": lambda: require_rehearsed(session),
+        "sign-off": lambda: require_signed(session),
         "reconcile": lambda: _reconcile_gate(session.engagement),
     }
 

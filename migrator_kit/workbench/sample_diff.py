@@ -1,4 +1,4 @@
-"""Notebook 03: the data is shaped, the org provisioned, a sample loaded and compared."""
+"""Notebook 03: a sample is loaded, compared, taken back, and signed off by a person."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ import pandas as pd
 from migrator_kit.compare.diff import field_diff
 from migrator_kit.compare.readback import read_back
 from migrator_kit.compare.sample import choose_sample
+from migrator_kit.engagement import digest_text
 from migrator_kit.errors import GateClosed
 from migrator_kit.evidence.findings import Finding, Findings, Level
 from migrator_kit.evidence.lists import write_list
+from migrator_kit.evidence.style import styled
 from migrator_kit.evidence.tables import Table, Tables, facts
 from migrator_kit.load.job import scope_of
 from migrator_kit.load.loader import run_load
+from migrator_kit.load.org_state import org_state
 from migrator_kit.load.provision import apply_provisioning, field_names
 from migrator_kit.load.provision_plan import provisioning_plan
+from migrator_kit.load.quiet import run_quiet_proof
+from migrator_kit.load.rehearsal import run_rehearsal
+from migrator_kit.load.seals import OPENS_WITH
 from migrator_kit.mapping.checks import check_mapping
 from migrator_kit.mapping.decisions import require_confirmed
 from migrator_kit.mapping.shape import shape as shape_snapshot
 from migrator_kit.quality.model import Stage
+from migrator_kit.widgets.decision_box import DecisionBox
 from migrator_kit.workbench.comparing import (
     compare_scope,
     diff_findings,
@@ -28,12 +35,17 @@ from migrator_kit.workbench.comparing import (
     difference_table,
     reasons_in_words,
 )
+from migrator_kit.workbench.gates import (
+    require_rehearsed,
+    require_signed,
+    sample_file,
+    seal_tables,
+    sign,
+)
 from migrator_kit.workbench.inputs import inputs_table
 from migrator_kit.workbench.quality import judge, shaped_frames
+from migrator_kit.workbench.rollback import digests, undo_findings
 from migrator_kit.workbench.session import Session, needed
-
-GATE_FILE = "sample.json"
-"""What the last sample of the engagement found; the full load asks for it."""
 
 
 def shape(session: Session) -> Table:
@@ -155,13 +167,14 @@ def choose(session: Session) -> Tables:
 
 
 def load(session: Session) -> Table:
-    """Load the sample."""
+    """Load the sample, after a look at what the org holds before it."""
     report = run_load(
         session.engagement,
         scope_of(needed(session.sample, "The sample").keys),
-        session.run_id,
+        sample_run(session),
         kind="sample",
         target=session.target,
+        state=org_state,
         progress=session.progress,
     )
     return Table(report.table(), f"{report.calls} calls, {report.credits} credits")
@@ -199,36 +212,89 @@ def differences(session: Session) -> Table:
     )
 
 
-def verdict(session: Session) -> Findings:
-    """Write down what the sample found, and say whether the full load may follow.
+def quiet(session: Session) -> Tables:
+    """Look on the sampled records for traces of automations of the org."""
+    proof = run_quiet_proof(session.engagement, run=sample_run(session), target=session.target)
+    session.quiet = proof
+    if proof.quiet:
+        text = f"{proof.checked} records were looked at: none bears a trace of anybody else."
+        found = [Finding(Level.GOOD, text)]
+    else:
+        text = f"{len(proof.signs)} traces on {proof.checked} records are not of the migration."
+        remedy = "Find out whether a person or an automation of the org was at work."
+        found = [Finding(Level.PROBLEM, text, remedy)]
+    told = proof.to_json()
+    rows = [("shown", line) for line in told["proven"]]
+    rows += [("cannot be shown this way", line) for line in told["not_proven"]]
+    said = pd.DataFrame(rows, columns=["what", "statement"], dtype="str")
+    if not proof.quiet:
+        write_list(proof.signs, session.list_path("sample_signs.csv"))
+    signs = Table(proof.signs, "Traces", empty="No trace was found.")
+    return Tables([Findings.of(found), Table(said), signs])
 
-    Raises GateClosed where a difference is not explained by a rule.
+
+def rehearse(session: Session) -> Tables:
+    """Take the sample back out of the org and compare the org with what it was before."""
+    report, rehearsal = run_rehearsal(
+        session.engagement,
+        f"{session.run_id}-undo",
+        undo=sample_run(session),
+        target=session.target,
+        progress=session.progress,
+    )
+    if len(report.held):
+        write_list(report.held, session.list_path("sample_held.csv"))
+    return Tables(
+        [
+            undo_findings(report),
+            Table(report.table(), "Taken back", empty="The sample had brought nothing new."),
+            digests(rehearsal.state_before, rehearsal.state_after),
+        ]
+    )
+
+
+def verdict(session: Session) -> Findings:
+    """Write down what the sample found, and say whether it can be signed off.
+
+    Raises GateClosed where a difference is not explained by a rule or the undo left something.
     """
     report = needed(session.diff, "Field-level diff")
+    proof = needed(session.quiet, "Quiet proof")
     records = len(needed(session.sample, "The sample").keys)
+    seen = digest_text(report.fields.to_json(), report.records.to_json())
     record = {"run_id": session.run_id, "clean": report.clean, "shaped": session.shaped.digest,
-              "records": records}  # fmt: skip
-    (session.engagement.runs / GATE_FILE).write_text(json.dumps(record), encoding="utf-8")
+              "records": records, "diff": seen, "quiet": proof.quiet}  # fmt: skip
+    sample_file(session).write_text(json.dumps(record), encoding="utf-8")
     if not report.clean:
         raise GateClosed(
             "The sample differs from what was expected: see the differences above.",
             gate="sample",
             opens_with="correct the mapping or the org, then migrator run DIR --from sample",
         )
+    require_rehearsed(session)
     text = f"All {records} sampled records arrived as the mapping says."
-    return Findings.of([Finding(Level.GOOD, text, "The full load may follow.")])
+    undone = "They were taken back again: the org is as it was before the sample."
+    return Findings.of([Finding(Level.GOOD, text), Finding(Level.GOOD, undone)])
 
 
-def require_sample(session: Session) -> None:
-    """Raise GateClosed unless a sample of the same shaped data was loaded and found clean."""
-    path = session.engagement.runs / GATE_FILE
-    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    if not record.get("clean") or record.get("shaped") != session.shaped.digest:
-        raise GateClosed(
-            "No clean sample of this data and this mapping was loaded yet.",
-            gate="sample",
-            opens_with="migrator run DIR --from sample --to sample",
-        )
+def sign_off(session: Session) -> DecisionBox | Tables:
+    """Return who signed off, or the box in which a person does; under papermill it reads so."""
+    try:
+        return seal_tables(require_signed(session))
+    except GateClosed as closed:
+        waits = Finding(Level.DECISION, closed.message, f"To sign off: {OPENS_WITH}")
+
+    def act(by: str, note: str) -> str:
+        seal = sign(session, by, note)
+        return f"Signed off by {seal.by}, {seal.when:%Y-%m-%d %H:%M} UTC. The full load may follow."
+
+    question = "I have seen the sample, its comparison and its undo. Everything may be loaded."
+    return DecisionBox(question, "Sign off", act, styled(Findings.of([waits]).html()))
+
+
+def sample_run(session: Session) -> str:
+    """Return under which run the ledger keeps the sample of this page."""
+    return f"{session.run_id}-sample"
 
 
 def inputs(session: Session) -> Table:

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+import pandas as pd
+
 from migrator_kit.compare.datasets import Landed
 from migrator_kit.compare.diff import DiffReport
 from migrator_kit.compare.reconcile import Reconciliation
@@ -22,9 +24,11 @@ from migrator_kit.engagement import Engagement
 from migrator_kit.errors import MigratorError, ParameterError
 from migrator_kit.estimate.estimate import Estimate
 from migrator_kit.evidence.style import styled
+from migrator_kit.load.delta import DeltaPlan
 from migrator_kit.load.ledger import Ledger, open_ledger
 from migrator_kit.load.owners import Owners, resolve_owners
 from migrator_kit.load.plan import LoadPlan
+from migrator_kit.load.quiet import QuietProof
 from migrator_kit.load.tally import LoadReport
 from migrator_kit.load.target import Target, open_target
 from migrator_kit.mapping.files import load_mapping
@@ -62,8 +66,12 @@ class Session:
     sample: Sample | None = None
     landed: Landed | None = None
     diff: DiffReport | None = None
+    quiet: QuietProof | None = None
+    delta: DeltaPlan | None = None
+    shaping_seconds: float | None = None
     plan: LoadPlan | None = None
     report: LoadReport | None = None
+    apart: pd.DataFrame | None = None
     counts: dict[str, dict[str, int | str]] | None = None
     reconciliation: Reconciliation | None = None
 

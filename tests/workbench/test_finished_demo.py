@@ -8,6 +8,7 @@ import re
 import sqlite3
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
@@ -23,12 +24,15 @@ from migrator_kit.cli import main
 from migrator_kit.demo import REVIEWER, new_engagement
 from migrator_kit.engagement import Engagement
 from migrator_kit.evidence.page import check_self_contained
+from migrator_kit.evidence.verify import verify_pack
 from migrator_kit.load.loader import run_load
 from migrator_kit.mapping.decisions import decide
 from migrator_kit.mapping.files import write_default
 from migrator_kit.sample import generate
+from migrator_kit.sample.later_work import work_on
 from migrator_kit.source.snapshot import take_snapshot
 from migrator_kit.workbench import sample_diff
+from migrator_kit.workbench.deltas import Delta, read_deltas
 from migrator_kit.workbench.reports import open_session, plan_report, status_report
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -192,8 +196,10 @@ def test_a_second_run_writes_nothing(
 def test_two_loads_of_the_same_practice_have_the_same_digest(
     demo: Any, status: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Another folder, another org, no sample before: the target is the same."""
+    """Another folder, another org, no sample, no delta: the target is the same."""
     practice = generate(tmp_path / "practice", patients=60, seed=1)
+    assert practice.database.read_bytes() != (demo.folder / "practice/practice.db").read_bytes()
+    work_on(tmp_path / "practice", seed=1)
     assert practice.database.read_bytes() == (demo.folder / "practice/practice.db").read_bytes()
     engagement = new_engagement(tmp_path / "twin", str(practice.database), client="Another name")
     take_snapshot(engagement)
@@ -221,7 +227,9 @@ def test_two_loads_of_the_same_practice_have_the_same_digest(
 def test_the_evidence_says_that_no_person_confirmed(demo: Any, status: dict[str, Any]) -> None:
     overview = Path(status["evidence"])
     review = overview.with_name("02_mapping_review.html")
-    for page in (overview, review):
+    load = overview.with_name("04_full_load.html")
+    assert "signed off by" in overview.read_text(encoding="utf-8")
+    for page in (overview, review, load):
         assert REVIEWER in page.read_text(encoding="utf-8")
 
 
@@ -255,9 +263,16 @@ def run_of(demo: Any) -> Path:
     return Path(printed[1]).parent
 
 
+def delta_of(demo: Any) -> Delta:
+    """Return the demo's delta."""
+    (delta,) = read_deltas(Engagement.open(demo.folder))
+    return delta
+
+
 def texts(demo: Any) -> Iterator[tuple[str, str]]:
     """Every file that a client may get, as text, and what the console showed."""
-    for path in sorted(run_of(demo).rglob("*")):
+    folders = [run_of(demo), run_of(demo).parent / delta_of(demo).run_id]
+    for path in sorted(found for folder in folders for found in folder.rglob("*")):
         if path.suffix in (".html", ".ipynb", ".csv", ".md", ".json"):
             text = path.read_text(encoding="utf-8-sig")
             yield path.name, unescape(text) if path.suffix == ".html" else text
@@ -332,6 +347,9 @@ def test_every_link_of_the_first_page_leads_somewhere(demo: Any, pages: dict[str
     files = {unquote(link.partition("#")[0]) for link in links.targets} - {""}
     assert {f"{name}.html" for name in NOTEBOOKS.values()} <= files
     assert {"lists/excluded.csv", "lists/audit_log.csv"} <= files
+    delta = delta_of(demo)
+    assert delta.done
+    assert f"../{delta.run_id}/04_full_load.html" in files
     assert [name for name in files if not (run_of(demo) / name).is_file()] == []
 
 
@@ -362,6 +380,30 @@ def test_the_rules_are_exported_for_rebuilding(demo: Any) -> None:
         ).fetchone()
     assert len([path for path in folder.glob("*.md") if path.stem != "index"]) == rules
     assert (folder / "rules.json").is_file()
+
+
+def test_the_pack_is_whole_and_holds_the_delta(demo: Any) -> None:
+    printed = re.search(r"(?m)^Pack: (.+)$", demo.output)
+    assert printed
+    assert verify_pack(Path(printed[1])).ok
+    with zipfile.ZipFile(printed[1]) as pack:
+        names = set(pack.namelist())
+        links = _Links()
+        links.feed(pack.read("index.html").decode())
+    assert f"{delta_of(demo).run_id}_04_full_load.html" in names
+    pages = {unquote(link.partition("#")[0]) for link in links.targets} - {""}
+    assert pages <= names
+
+
+def test_the_delta_sent_what_changed_and_nothing_else(demo: Any) -> None:
+    page = run_of(demo).parent / delta_of(demo).run_id / "04_full_load.html"
+    text = page.read_text(encoding="utf-8")
+    assert "There is no conflict." in text
+    assert "No record left the source." in text
+    assert re.search(r"The freeze takes [\d.]+ minutes", text)
+    written = re.search(r"(\d+) records were written", text)
+    assert written
+    assert 8 <= int(written[1]) <= 16
 
 
 def test_executed_notebooks_are_kept_complete(demo: Any) -> None:

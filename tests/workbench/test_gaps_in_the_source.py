@@ -124,6 +124,8 @@ def test_without_patients_everything_else_is_explained(opened: Opened) -> None:
     for cell in (sample_diff.shape, sample_diff.provision, sample_diff.choose, sample_diff.load):
         assert cell(session)._repr_html_()
     sample_diff.diff(session)
+    assert sample_diff.quiet(session)._repr_html_()
+    assert sample_diff.rehearse(session)._repr_html_()
     sample_diff.verdict(session)
     run_load(session.engagement, None, session.run_id)
     objects = status_report(session.engagement)["objects"]

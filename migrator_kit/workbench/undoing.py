@@ -1,0 +1,127 @@
+"""Rollback and retry by command: the same functions as the notebooks, and their answers as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from migrator_kit.chain import run_rollback_page
+from migrator_kit.engagement import Engagement
+from migrator_kit.errors import GateClosed
+from migrator_kit.evidence.lists import write_list
+from migrator_kit.load.provision import field_names
+from migrator_kit.load.retry import run_retry
+from migrator_kit.load.triage import reject_list
+from migrator_kit.workbench import rollback
+from migrator_kit.workbench.reports import open_session
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be undone: what is empty does not limit it. Records as `Object/source id`."""
+
+    run: str = ""
+    module: str = ""
+    records: Sequence[str] = ()
+    force: Sequence[str] = ()
+    provisioning: bool = False
+
+
+def look_ahead(engagement: Engagement, asked: Asked) -> dict[str, Any]:
+    """Return what an undo would do, as `rollback --json` shows it. Nothing is written to the org.
+
+    Raises ParameterError for a run, module or record that is not known.
+    """
+    session = open_session(engagement)
+    session.parameters = asdict(asked)
+    report, fields = rollback.look(session)
+    return rollback.rollback_json(report, fields)
+
+
+def roll_back(engagement: Engagement, asked: Asked) -> dict[str, Any]:
+    """Undo it by the rollback notebook, which stays as a page, and return what was done.
+
+    Raises ParameterError for a run, module or record that is not known.
+    """
+    rollback.records_scope(asked.records)
+    run_id = engagement.new_run_id()
+    parameters = {**asdict(asked), "records": list(asked.records), "force": list(asked.force)}
+    page = run_rollback_page(engagement, run_id, {**parameters, "dry_run": False})
+    text = (engagement.runs / run_id / rollback.REPORT).read_text(encoding="utf-8")
+    report: dict[str, Any] = json.loads(text)
+    return report | {"page": str(page)}
+
+
+def require_yes(asked: Asked) -> None:
+    """Raise GateClosed naming the command that undoes what was looked at."""
+    raise GateClosed(
+        "Nothing was undone: this was a look ahead.",
+        gate="rollback",
+        opens_with=rollback.told_command(asdict(asked)),
+    )
+
+
+def undo_text(report: dict[str, Any]) -> str:
+    """Return an undo as text: what went, what stays and why, the digests of the org."""
+    lines = [f"{'Object':<18}{'Deleted':>10}{'Restored':>10}{'Held':>10}"]
+    lines += [
+        f"{one['object']:<18}{one['deleted']:>10,}{one['restored']:>10,}{one['held']:>10,}"
+        for one in report["objects"]
+    ]
+    for one in report["held"]:
+        who = f" by {one['changed_by']}" if one["changed_by"] else ""
+        what = f": {one['changed']}" if one["changed"] else ""
+        lines.append(f"  held {one['object']}/{one['source_id']}, {one['reason']}{what}{who}")
+    fields = report["provisioning"]
+    if fields:
+        lines.append(f"{len(fields['removed'])} fields of ours, {len(fields['held'])} stay")
+    if report["state_now"]:
+        lines += ["", f"Digest of the org before the run: {report['state_before']}",
+                  f"Digest of the org after the undo: {report['state_now']}"]  # fmt: skip
+    if report["in_bin_until"]:
+        lines.append(f"In Zoho's recycle bin until {report['in_bin_until']}")
+    if report.get("page"):
+        lines.append(f"\nPage: {report['page']}")
+    return "\n".join(lines)
+
+
+def retry_failures(engagement: Engagement, *, module: str | None) -> dict[str, Any]:
+    """Send the failed records again and return the shape of `retry --json`.
+
+    What is left stands in a list beside the run. Raises ParameterError for an unknown module.
+    """
+    session = open_session(engagement)
+    report = run_retry(
+        engagement,
+        session.run_id,
+        module=module,
+        target=session.target,
+        progress=session.progress,
+    )
+    names = field_names(session.ledger, session.mapping)
+    left = reject_list(session.ledger, session.mapping, session.shaped, names)
+    told = report.to_json()
+    for frame, name in ((left, "failed.csv"), (report.cured, "cured.csv")):
+        if len(frame):
+            path = session.list_path(name)
+            write_list(frame, path)
+            told[name.removesuffix(".csv") + "_list"] = str(path)
+    return told
+
+
+def retry_text(report: dict[str, Any]) -> str:
+    """Return a retry as text: tried, cured, and the causes of what is left."""
+    if not report["tried"]:
+        return "No record failed: there is nothing to try again."
+    counts = [f"{report[name]:,} {name}" for name in ("tried", "cured", "left")]
+    lines = [f"Records: {', '.join(counts)}"]
+    lines += [
+        f"{cause['records']:,} {cause['module']}, {cause['code'] or cause['reason']}: "
+        f"{cause['cause']} {cause['remedy']}"
+        for cause in report["causes"]
+    ]
+    if "failed_list" in report:
+        lines.append(f"List: {report['failed_list']}")
+    return "\n".join(lines)
