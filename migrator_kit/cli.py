@@ -5,7 +5,6 @@ Exit codes: 0 done; 1 failed; 2 wrong usage or input; 3 waits for a person.
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from pathlib import Path
@@ -14,19 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from migrator_kit import __version__
+from migrator_kit.cli_frame import Folder, Json, app, print_json, say
+from migrator_kit.cli_proof import proof
 from migrator_kit.errors import MigratorError, ParameterError
-
-app = typer.Typer(
-    name="migrator",
-    help="Move a dental practice out of Dent-O-Soft into Zoho CRM, and prove that it arrived.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-Folder = Annotated[Path, typer.Argument(help="The engagement's folder.", metavar="DIR")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 _INTERRUPTED = 130
 """How the parser ends after an interrupt, by the custom of shells."""
@@ -53,7 +42,7 @@ def demo(
     from migrator_kit.demo import run_demo
     from migrator_kit.workbench.reports import status_text
 
-    result = run_demo(out, patients=patients, source=source, seed=seed, replace=replace, say=_say)
+    result = run_demo(out, patients=patients, source=source, seed=seed, replace=replace, say=say)
     print(status_text(result.status))
     print(f"\nEvidence: {result.evidence}\nPack: {result.pack}")
 
@@ -110,7 +99,7 @@ def audit(folder: Folder, as_json: Json = False) -> None:
     from migrator_kit.workbench.reports import audit_report, audit_text
 
     report = audit_report(Engagement.open(folder))
-    _print_json(report) if as_json else print(audit_text(report))
+    print_json(report) if as_json else print(audit_text(report))
 
 
 @app.command()
@@ -121,7 +110,7 @@ def propose(folder: Folder, as_json: Json = False) -> None:
     from migrator_kit.progress import for_terminal
 
     report = propose_for(Engagement.open(folder), progress=for_terminal())
-    _print_json(report) if as_json else print(report_text(report))
+    print_json(report) if as_json else print(report_text(report))
 
 
 @app.command()
@@ -161,7 +150,7 @@ def run(
     engagement = Engagement.open(folder)
     start = "mapping" if (mode, first) == ("delta", "audit") else first
     run_steps = run_chain if mode == "initial" else run_delta_chain
-    run_steps(engagement, first=_step(Step, start), last=_step(Step, last), say=_say)
+    run_steps(engagement, first=_step(Step, start), last=_step(Step, last), say=say)
     print(status_text(status_report(engagement)))
 
 
@@ -172,7 +161,7 @@ def status(folder: Folder, as_json: Json = False) -> None:
     from migrator_kit.workbench.reports import status_report, status_text
 
     report = status_report(Engagement.open(folder))
-    _print_json(report) if as_json else print(status_text(report))
+    print_json(report) if as_json else print(status_text(report))
 
 
 @app.command()
@@ -182,7 +171,7 @@ def plan(folder: Folder, as_json: Json = False) -> None:
     from migrator_kit.workbench.reports import plan_report, plan_text
 
     report = plan_report(Engagement.open(folder))
-    _print_json(report) if as_json else print(plan_text(report))
+    print_json(report) if as_json else print(plan_text(report))
 
 
 @app.command(name="sign-off")
@@ -214,7 +203,7 @@ def retry(
     from migrator_kit.workbench.undoing import retry_failures, retry_text
 
     report = retry_failures(Engagement.open(folder), module=module)
-    _print_json(report) if as_json else print(retry_text(report))
+    print_json(report) if as_json else print(retry_text(report))
 
 
 @app.command()
@@ -236,62 +225,9 @@ def rollback(
     engagement = Engagement.open(folder)
     asked = Asked(run or "", module or "", record or [], force or [], provisioning)
     report = roll_back(engagement, asked) if yes and not dry_run else look_ahead(engagement, asked)
-    _print_json(report) if as_json else print(undo_text(report))
+    print_json(report) if as_json else print(undo_text(report))
     if not (yes or dry_run):
         require_yes(asked)
-
-
-@app.command()
-def explain(
-    folder: Folder,
-    module: Annotated[str, typer.Argument(help="Module or object.", metavar="MODULE")],
-    source_id: Annotated[str, typer.Argument(metavar="SOURCE_ID")],
-    field: Annotated[str | None, typer.Argument(metavar="[FIELD]")] = None,
-    reveal: Annotated[bool, typer.Option("--reveal", help="Show patient data readably.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Follow one record or value: source, transforms, sent, answered, now, every write."""
-    from migrator_kit.engagement import Engagement
-    from migrator_kit.workbench.explain import explain_record, explain_text
-
-    told = explain_record(Engagement.open(folder), module, source_id, field, reveal=reveal)
-    _print_json({"records": told}) if as_json else print(explain_text(told))
-
-
-@app.command()
-def pack(
-    folder: Folder,
-    to: Annotated[Path | None, typer.Option(help="The pack; else beside the pages.")] = None,
-    sign: Annotated[Path | None, typer.Option(help="Ed25519 private key (PEM).")] = None,
-    with_pdf: Annotated[bool, typer.Option("--pdf/--no-pdf", help="Pages as PDF too.")] = True,
-    revealed: Annotated[
-        bool, typer.Option("--revealed", help="Pack pages that show patient data on request.")
-    ] = False,
-) -> None:
-    """Pack the evidence as one file, after a scan for patient values."""
-    from migrator_kit.engagement import Engagement
-    from migrator_kit.progress import for_terminal
-    from migrator_kit.workbench.packing import pack_evidence
-
-    packed = pack_evidence(
-        Engagement.open(folder), to=to, key=sign, with_pdf=with_pdf, revealed=revealed,
-        progress=for_terminal(),
-    )  # fmt: skip
-    print(f"Evidence pack: {packed.path} ({packed.files} files)")
-    print(f"Digest to write down: {packed.digest}")
-
-
-@app.command()
-def verify(
-    file: Annotated[Path, typer.Argument(help="The evidence pack.", metavar="PACK.zip")],
-    as_json: Json = False,
-) -> None:
-    """Check an evidence pack offline: every byte of every file, and the log of writes."""
-    from migrator_kit.evidence.verify import verify_pack, verify_text
-
-    checked = verify_pack(file)
-    _print_json(checked.to_json()) if as_json else print(verify_text(checked))
-    raise typer.Exit(0 if checked.ok else 1)
 
 
 @app.command(
@@ -336,60 +272,7 @@ def lab(
     raise typer.Exit(open_lab(Engagement.open(folder), port=port, browser=browser))
 
 
-@app.command("wizard-package")
-def wizard_package(
-    folder: Folder,
-    to: Annotated[Path | None, typer.Option(help="The package's folder; else DIR/wizard.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Write files for Zoho's Data Migration wizard, for orgs without API access."""
-    from migrator_kit.engagement import Engagement
-    from migrator_kit.progress import for_terminal
-    from migrator_kit.wizard.command import package_for, package_text
-
-    package = package_for(Engagement.open(folder), to, progress=for_terminal())
-    _print_json(package.to_json()) if as_json else print(package_text(package))
-
-
-@app.command()
-def reconcile(
-    folder: Folder,
-    from_export: Annotated[
-        list[Path] | None,
-        typer.Option(help="Zip of the org's own data backup; give each part.", metavar="ZIP"),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Check what the wizard brought in, by the org's own data backup."""
-    from migrator_kit.engagement import Engagement
-    from migrator_kit.progress import for_terminal
-    from migrator_kit.wizard.check import check_export, check_text
-
-    if not from_export:
-        raise ParameterError(
-            "Which export?",
-            hint="Give the backup: --from-export Data_001.zip. After a load through the API: "
-            "migrator run DIR --from reconcile",
-        )
-    check = check_export(Engagement.open(folder), from_export, progress=for_terminal())
-    _print_json(check.to_json()) if as_json else print(check_text(check))
-    raise typer.Exit(0 if check.ok else 1)
-
-
-@app.command()
-def doctor(
-    folder: Annotated[
-        Path | None, typer.Argument(help="The engagement's folder.", metavar="[DIR]")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Check the machine, the source and the org: each line ok, warn or fail, with the remedy."""
-    from migrator_kit.workbench.doctor import examine, report, report_text
-
-    checks = examine(folder)
-    found = report(checks)
-    _print_json(found) if as_json else print(report_text(checks))
-    raise typer.Exit(0 if found["ok"] else 1)
+app.add_typer(proof)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -415,14 +298,6 @@ def main(arguments: list[str] | None = None) -> int:
 def _complain(message: str, code: int) -> int:
     print(message, file=sys.stderr)
     return code
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
-
-
-def _print_json(report: dict[str, Any]) -> None:
-    print(json.dumps(report, ensure_ascii=False, indent=2, default=str))
 
 
 def _step(steps: Any, name: str) -> Any:

@@ -11,11 +11,12 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from migrator_kit.errors import LedgerError
 from migrator_kit.load.ledger_errors import ledger_errors
@@ -104,8 +105,11 @@ def _advisory_lock(engine: Engine, holder: str) -> Iterator[None]:
                 raise _held(_named_holder(connection))
             _name_holder(connection, holder)
         yield
+        with suppress(SQLAlchemyError):
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
     finally:
-        # Closing the session frees the lock, also where the unlock itself cannot be sent.
+        # Closing the session frees the lock too, a moment later: the server has to notice.
         connection.invalidate()
         connection.close()
 
