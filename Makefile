@@ -4,7 +4,7 @@
 #   make setup PYTHON=/path/to/python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lab bench clean
+.PHONY: help setup demo test lint lab bench bench-long clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,8 +17,8 @@ STRIP := --verify --keep-id --drop-tagged-cells injected-parameters \
 	--extra-keys 'metadata.papermill metadata.widgets metadata.language_info cell.metadata.papermill cell.metadata.execution'
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
-		printf '  make %-7s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 setup: $(STAMP) ## Make .venv and install the locked packages into it
 
@@ -37,8 +37,11 @@ lint: $(STAMP) ## Check style, types, and that notebooks carry no outputs
 lab: $(STAMP) ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --KernelManager.transport_encryption=required notebooks
 
-bench: $(STAMP) ## Measure speed and memory
+bench: $(STAMP) ## Measure speed and memory, into tests/benchmarks/RESULTS.md
 	@$(BIN)/python -m pytest -m benchmark -s $(ARGS)
+
+bench-long: $(STAMP) ## Measure the whole chain with two million records (an hour or two)
+	@MIGRATOR_BENCHMARK_LONG=1 $(BIN)/python -m pytest -m benchmark -s -k two_million $(ARGS)
 
 clean: ## Remove .venv and what the demo made
 	@rm -rf $(VENV) demo
