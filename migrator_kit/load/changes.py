@@ -88,14 +88,15 @@ def merge(
         if written is None:
             if _first_contact(column, fresh, now):
                 send[name] = fresh
-            elif not same(fresh, now):
+            elif not column.same(fresh, now):
                 theirs.add(name)
             continue
         base = written.fields.get(name)
-        foreign = not column.hidden and (edited or name in written.theirs) and not same(now, base)
+        touched = not column.hidden and (edited or name in written.theirs)
+        foreign = touched and not column.same(now, base)
         if foreign:
             theirs.add(name)
-        if same(fresh, base) or (not column.hidden and same(fresh, now)):
+        if column.same(fresh, base) or (not column.hidden and column.same(fresh, now)):
             continue
         if foreign:
             conflicts.append(FieldConflict(column.logical, column.on_conflict))
@@ -122,7 +123,7 @@ def later(modified: str | None, written: object) -> bool:
 
 def _first_contact(column: Column, fresh: Any, now: Any) -> bool:
     """Tell whether a value goes into a record that stood before we came."""
-    if fresh is None or (not column.hidden and same(fresh, now)):
+    if fresh is None or (not column.hidden and column.same(fresh, now)):
         return False
     return same(now, None) or column.on_conflict is not OnConflict.TARGET
 

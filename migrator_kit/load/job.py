@@ -148,7 +148,8 @@ class LoadJob:
         hidden = absent or (info is not None and info.hidden_by_hipaa)
         return Column(
             field.logical, api_name, info.data_type if info else "text", row.lookup,
-            row.on_missing, row.on_conflict, hidden,
+            row.on_missing, row.on_conflict, hidden, info.decimals if info else None,
+            info.renamed_choices if info else {},
         )  # fmt: skip
 
     def _parents(self, name: ObjectName) -> Parents:

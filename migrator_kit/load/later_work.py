@@ -18,7 +18,6 @@ from migrator_kit.load.changes import MODIFIED, MODIFIED_BY, Standing, later
 from migrator_kit.load.job import IN_FLIGHT, LoadJob
 from migrator_kit.load.payload import Column
 from migrator_kit.load.revise import parts
-from migrator_kit.load.sameness import same
 from migrator_kit.load.states import Reason
 from migrator_kit.zoho import limits
 from migrator_kit.zoho.values import coql_in
@@ -90,7 +89,7 @@ class LaterWork:
             differing = [
                 one.logical for one in columns
                 if now and not one.hidden
-                and not same(now.fields.get(one.api_name), fields.get(one.api_name))
+                and not one.same(now.fields.get(one.api_name), fields.get(one.api_name))
             ]  # fmt: skip
             hold = held[source_id]
             changed = ", ".join(differing) or "fields that the migration does not fill"

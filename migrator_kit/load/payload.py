@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from migrator_kit.load.sameness import same, same_number
 from migrator_kit.mapping.model import MissingParent, ObjectName, OnConflict
 
 SE_MODULE = "$se_module"
@@ -36,6 +37,20 @@ class Column:
     on_conflict: OnConflict = OnConflict.ASK
     hidden: bool = False
     """Whether the org hides the field's values from us (fact sheet 2.10)."""
+    decimals: int | None = None
+    """How many decimals the org keeps of a number; it rounds what has more."""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    """Picklist values that the org shows under another name: shown → stored."""
+
+    def same(self, one: Any, other: Any) -> bool:
+        """Tell whether two values are the same once the org has kept them in this field."""
+        first, second = (
+            self.choices.get(value, value) if isinstance(value, str) else value
+            for value in (one, other)
+        )
+        if same(first, second):
+            return True
+        return self.decimals is not None and same_number(first, second, self.decimals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ it stands that every call asked for silence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,6 @@ from migrator_kit.engagement import Engagement
 from migrator_kit.load.job import LoadJob
 from migrator_kit.load.later_work import LaterWork, written_fields
 from migrator_kit.load.opening import open_job
-from migrator_kit.load.sameness import same
 from migrator_kit.load.states import Status
 from migrator_kit.load.target import Target
 from migrator_kit.load.undo_scope import NOTES, UndoScope, UndoStep
@@ -106,18 +104,6 @@ def _written(job: LoadJob, scope: UndoScope, step: UndoStep) -> pd.DataFrame:
     return pd.concat([created[shared], others[shared]], ignore_index=True)
 
 
-def _rounded(
-    job: LoadJob, step: UndoStep, name: str, now: object, image: Mapping[str, object]
-) -> bool:
-    """Tell whether a number differs by no more than the decimals that its field keeps."""
-    info, sent = job.schema.by_api_name(step.module, name), image[name]
-    if info is None or info.decimals is None:
-        return False
-    if not isinstance(now, int | float) or not isinstance(sent, int | float):
-        return False
-    return abs(now - sent) <= 0.5 / 10.0**info.decimals + 1e-9
-
-
 def _signs(
     job: LoadJob, step: UndoStep, rows: pd.DataFrame, later: LaterWork, ours: set[str]
 ) -> list[tuple[object, ...]]:
@@ -136,8 +122,7 @@ def _signs(
             one.logical
             for one in step.columns
             if one.api_name in image and not one.hidden
-            and not same(now.fields.get(one.api_name), image[one.api_name])
-            and not _rounded(job, step, one.api_name, now.fields.get(one.api_name), image)
+            and not one.same(now.fields.get(one.api_name), image[one.api_name])
         )  # fmt: skip
         by, at = later.author(now), now.modified_time or ""
         if zoho_id in edits:

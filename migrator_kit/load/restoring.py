@@ -118,13 +118,12 @@ def still_overwritten(job: LoadJob, name: str, plan: RestorePlan) -> pd.DataFram
 
 def _changed(step: UndoStep, image: Before, now: Standing, written: dict[str, object]) -> str:
     """Return the fields that hold neither what we wrote nor what stood before."""
-    logical = {one.api_name: one.logical for one in step.columns}
     return ", ".join(
-        logical.get(name, name)
-        for name, value in image.fields.items()
-        if name != SE_MODULE
-        and not same(now.fields.get(name), written.get(name))
-        and not same(now.fields.get(name), value)
+        one.logical
+        for one in step.columns
+        if one.api_name in image.fields
+        and not one.same(now.fields.get(one.api_name), written.get(one.api_name))
+        and not one.same(now.fields.get(one.api_name), image.fields[one.api_name])
     )
 
 

@@ -23,6 +23,19 @@ def same(one: Any, other: Any) -> bool:
     return bool(first == second)
 
 
+def same_number(one: Any, other: Any, places: int) -> bool:
+    """Tell whether one number is the other as a field of so many decimals keeps it.
+
+    Two numbers that both have more decimals are compared as they are: rounded, they may differ.
+    """
+    first, second = (_amount(value) for value in (one, other))
+    if first is None or second is None:
+        return False
+    unit = 10.0**-places
+    kept = any(abs(round(value, places) - value) < unit * 1e-6 for value in (first, second))
+    return kept and abs(first - second) <= unit * (0.5 + 1e-6)
+
+
 def plain(value: Any) -> Any:
     """Return a value in one form: empty ones as None, references as their id."""
     if value is None or value is False or value in ("", "-None-", [], {}):
@@ -41,12 +54,17 @@ def plain(value: Any) -> Any:
 def _text(value: str) -> Any:
     if _INSTANT.fullmatch(value):
         return ("instant", datetime.fromisoformat(value).timestamp())
-    return value.replace("\r\n", "\n").strip() or None
+    return value.replace("\r\n", "\n").replace("\r", "\n").strip() or None
 
 
 def _number(value: Any) -> Any:
     is_number = isinstance(value, str) and _NUMBER.fullmatch(value)
     return ("number", float(value)) if is_number else value
+
+
+def _amount(value: Any) -> float | None:
+    found = _number(plain(value))
+    return found[1] if isinstance(found, tuple) and found[0] == "number" else None
 
 
 def writable(value: Any) -> Any:

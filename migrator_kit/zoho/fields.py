@@ -52,6 +52,19 @@ class FieldInfo:
     creatable: bool = True
     updatable: bool = True
 
+    @property
+    def renamed_choices(self) -> dict[str, str]:
+        """Picklist values that are shown under another name than they are stored: shown → stored.
+
+        A name that another value is stored as would be read wrongly and is left out.
+        """
+        stored = {value.actual_value for value in self.picklist}
+        return {
+            value.display_value: value.actual_value
+            for value in self.picklist
+            if value.display_value not in stored
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class ModuleInfo:

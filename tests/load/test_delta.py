@@ -112,6 +112,59 @@ def test_forms_of_one_value_are_the_same(one: Any, other: Any, alike: bool) -> N
     assert same(one, other) is alike
 
 
+@pytest.mark.parametrize(
+    ("sent", "now", "alike"),
+    [
+        (100.126, 100.13, True),
+        (100.125, 100.12, True),
+        (100.125, 100.13, True),
+        ("100.126", 100.13, True),
+        (100.126, 100.14, False),
+        (100.126, 100.124, False),
+        (100.12, 100.13, False),
+        (100.126, None, False),
+        ("stored", "Shown", True),
+        ("stored", "Other", False),
+    ],
+)
+def test_a_field_keeps_its_decimals_and_names_of_choices(sent: Any, now: Any, alike: bool) -> None:
+    column = Column("X", "X", decimals=2, choices={"Shown": "stored"})
+    assert column.same(sent, now) is alike
+    assert column.same(now, sent) is alike
+
+
+def test_what_zoho_rounds_is_nobody_s_edit(
+    target: Target, ledger: Ledger, practice: Any, job_of: Any, front_desk: Any
+) -> None:
+    """The org keeps two decimals; staff work on other fields of the same deals, and on one sum."""
+    for number in range(1, 6):
+        practice.row(ObjectName.PLAN, f"TP{number:06}")["Amount"] = 100.126 + number
+    practice.write()
+    load(job_of(target, ledger), "run-1")
+    plans = ids(ledger, ObjectName.PLAN)
+    for number in range(1, 5):
+        front_desk("Deals", plans[f"TP{number:06}"], Description="called")
+    front_desk("Deals", plans["TP000003"], Amount=80.0)
+    assert delta_plan(job_of(target, ledger, planning=True)).writes == 0
+    for source_id, amount in (("TP000001", 101.1262), ("TP000002", 300.555), ("TP000003", 90.5)):
+        practice.row(ObjectName.PLAN, source_id)["Amount"] = amount
+    practice.row(ObjectName.PLAN, "TP000004")["Deal_Name"] = "Bridge"
+    practice.write()
+    planned = delta_plan(job_of(target, ledger, planning=True))
+    assert planned.conflicts[["source_id", "field"]].to_numpy().tolist() == [["TP000003", "Amount"]]
+    load(job_of(target, ledger, provision=False), "run-2", kind="delta")
+
+    def amount(source_id: str) -> float:
+        found = target.client.records.get("Deals", plans[source_id], ["Amount"])
+        assert found is not None
+        return float(found["Amount"])
+
+    assert [amount(f"TP{number:06}") for number in range(1, 5)] == [101.13, 300.56, 80.0, 104.13]
+    undone = rollback(job_of(target, ledger), "undo", undo="run-2")
+    assert undone.complete, "a rounded sum is what we wrote: nobody edited it since"
+    assert [amount(f"TP{number:06}") for number in range(1, 5)] == [101.13, 102.13, 80.0, 104.13]
+
+
 def test_only_changed_fields_are_sent_and_edits_of_the_staff_stay(
     emulator: Any, target: Target, ledger: Ledger, practice: Any, job_of: Any, front_desk: Any,
     policies: Any, mapping: Mapping,
