@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from migrator_kit.compare.datasets import Landed, Parts, database, literal, object_rank
 from migrator_kit.compare.rules import (
     FIELD_VERDICTS,
+    NO_FAULT,
     RECORD_VERDICTS,
     FieldRule,
     Verdict,
@@ -35,8 +36,10 @@ CELLS_IN_MEMORY = 20_000_000
 
 CELL_SCHEMA = pa.schema(
     [(name, pa.string())
-     for name in ("object", "source_id", "field", "verdict", "nature", "expected", "actual")]
+     for name in ("object", "source_id", "field", "verdict", "nature", "expected", "actual",
+                  "changed_by", "changed_at")]
 )  # fmt: skip
+"""Of one value that is not equal; who changed it and when, where a person did in Zoho CRM."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +54,8 @@ class DiffReport:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing differs but by a named rule, and nothing is hidden."""
-        cells = [verdict.value for verdict in FIELD_VERDICTS if verdict is not Verdict.AFTER_RULE]
+        """Whether nothing differs but by a named rule or a person's hand, and nothing is hidden."""
+        cells = [verdict.value for verdict in FIELD_VERDICTS if verdict not in NO_FAULT]
         records = [verdict.value for verdict in RECORD_VERDICTS]
         return not (self.fields[cells].to_numpy().any() or self.records[records].to_numpy().any())
 
@@ -60,8 +63,15 @@ class DiffReport:
         """Return the first cells that are not equal, with their nature and without values."""
         return self._query(
             "select object, source_id, field, verdict, nature from {cells} "
-            f"where verdict <> '{Verdict.AFTER_RULE}' "
+            f"where verdict not in {tuple(map(str, NO_FAULT))} "
             f"order by {object_rank()}, source_id, field limit {int(limit)}"
+        )
+
+    def edits(self) -> pd.DataFrame:
+        """Return the cells that people changed in Zoho CRM since, and by whom and when."""
+        return self._query(
+            "select object, source_id, field, changed_by, changed_at from {cells} "
+            f"where verdict = '{Verdict.EDITED}' order by {object_rank()}, source_id, field"
         )
 
     def natures(self) -> pd.DataFrame:
@@ -248,7 +258,8 @@ def _gather(connection: duckdb.DuckDBPyConnection, work: Path, path: Path) -> Pa
         pq.write_table(CELL_SCHEMA.empty_table(), path)
         return path
     connection.execute(f"""
-        copy (select {", ".join(CELL_SCHEMA.names)}
+        copy (select {", ".join(CELL_SCHEMA.names[:-2])}, null::varchar as changed_by,
+                     null::varchar as changed_at
               from read_parquet({literal(str(work / "*.parquet"))}, union_by_name = true)
               order by {object_rank()}, source_id, field)
         to {literal(str(path))} (format parquet, compression zstd)""")

@@ -304,6 +304,7 @@ def _diff_facts(name: ObjectName, diff: DiffReport) -> dict[str, Any]:
     shares = damaged / fields.loc[~links, "compared"].where(lambda n: n > 0)
     return {
         "damaged_values": int(damaged.sum()),
+        "edited_values": int(fields[Verdict.EDITED.value].sum()),
         "worst_field_share": float(shares.fillna(0).max()) if len(shares) else 0.0,
         "hidden_fields": int((fields[Verdict.HIDDEN.value] > 0).sum()),
         "compared_fields": len(fields),

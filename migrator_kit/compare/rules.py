@@ -28,6 +28,8 @@ class Verdict(StrEnum):
     CHANGED = "changed_by_zoho"
     LOST = "lost"
     UNEXPECTED = "unexpected"
+    EDITED = "edited_in_zoho"
+    """A person changed the value in Zoho CRM after it had arrived: no fault of the load."""
     HIDDEN = "hidden"
     """Zoho does not show the field through its API: nothing is known about it."""
     MISSING = "missing_record"
@@ -40,8 +42,10 @@ FIELD_VERDICTS = (
     Verdict.CHANGED,
     Verdict.LOST,
     Verdict.UNEXPECTED,
+    Verdict.EDITED,
     Verdict.HIDDEN,
 )
+NO_FAULT = (Verdict.AFTER_RULE, Verdict.EDITED)
 RECORD_VERDICTS = (Verdict.MISSING, Verdict.EXTRA, Verdict.DUPLICATE)
 DAMAGE = (Verdict.CHANGED, Verdict.LOST, Verdict.UNEXPECTED)
 

@@ -38,6 +38,7 @@ class Scope:
     `keys`, `not_moved`, `apart` and `merged` have the columns `object` and `source_id`; `merged`
     has `into` besides, the source key of the record that took the merged one in. Records `apart`
     stand in Zoho in an older state, as is known and listed: they are looked at on neither side.
+    `edits` has `field` besides: values that people changed in Zoho since; they count as written.
     `files` has `source_id`, `sha256` and `size` of the practice's own files. Without `people`
     owners are not compared, without `files` the content of attachments is not.
     """
@@ -46,6 +47,7 @@ class Scope:
     not_moved: pd.DataFrame | None = None
     merged: pd.DataFrame | None = None
     apart: pd.DataFrame | None = None
+    edits: pd.DataFrame | None = None
     people: People | None = None
     files: pd.DataFrame | None = None
 
@@ -95,10 +97,30 @@ class Sides:
         self._expected()
         holder = self.item.into if self.item.landing is Landing.FIELDS else self.item.object
         self._landed(holder or self.item.object)
-        if self.own_records:
-            self.connection.execute("create temp view actual as select * from held")
-        else:
-            self.connection.execute(f"create temp view actual as {self._slots_sql()}")
+        found = "select * from held" if self.own_records else self._slots_sql()
+        self.connection.execute(f"create temp view found as {found}")
+        self.connection.execute(f"create temp view actual as {self._as_written()}")
+
+    def _as_written(self) -> str:
+        """Return the SELECT of what Zoho holds, with what was written where a person edited it."""
+        edits = self.scope.of(self.scope.edits, self.item.object)
+        if edits is None or edits.empty:
+            return "select * from found"
+        listed = edits.groupby("source_id")["field"].agg(list)
+        self._register("edited", listed.reset_index())
+        there = {row[0] for row in self.connection.execute("describe found").fetchall()}
+        swaps = [
+            f"case when list_contains(edited.field, {literal(field)}) then s.{quoted(name)} "
+            f"else t.{quoted(name)} end as {quoted(name)}"
+            for field in edits["field"].unique()
+            for name in (field, f"{field}_object")
+            if name in there and name in self.columns
+        ]
+        replaced = f"replace ({', '.join(swaps)}) " if swaps else ""
+        return (
+            f"select t.* {replaced}from found t "
+            "left join edited using (source_id) left join expected s using (source_id)"
+        )
 
     def _expected(self) -> None:
         """Make the view `expected`: what should be in Zoho, with persons and merged parents."""

@@ -71,6 +71,8 @@ class ObjectFacts:
     wrong_links: int = 0
     lost_links: int = 0
     damaged_values: int = 0
+    edited_values: int = 0
+    """Changed in Zoho by people since they arrived: told, and no fault."""
     worst_field_share: float = 0.0
     hidden_fields: int = 0
     compared_fields: int = 0
@@ -120,6 +122,10 @@ def judge(facts: ObjectFacts) -> ObjectVerdict:
         recommendation = Recommendation.GO
     if not damage and (facts.landed or not facts.source):
         found.insert(0, Observation(facts.object, Level.GOOD, _arrived(facts)))
+    if facts.edited_values:
+        values = _count(facts.edited_values, "value")
+        text = f"{values} changed in Zoho by people since; the list names who and when."
+        found.append(Observation(facts.object, Level.GOOD, text))
     return ObjectVerdict(facts.object, recommendation, tuple(found))
 
 
@@ -134,7 +140,9 @@ def _arrived(facts: ObjectFacts) -> str:
         return "The source has none."
     text = f"{_count(facts.landed, 'record')} of {facts.source:,} arrived"
     if facts.compared_fields:
-        text += f"; {_count(facts.compared_fields, 'field')} compared, no value differs"
+        fields = _count(facts.compared_fields, "field")
+        otherwise = "no other value differs" if facts.edited_values else "no value differs"
+        text += f"; {fields} compared, {otherwise}"
     return text + "."
 
 

@@ -8,9 +8,10 @@ records that point at it through any lookup of the modules that the migration to
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -19,6 +20,7 @@ from migrator_kit.load.job import IN_FLIGHT, LoadJob
 from migrator_kit.load.payload import Column
 from migrator_kit.load.revise import parts
 from migrator_kit.load.states import Reason
+from migrator_kit.load.vault import Written
 from migrator_kit.zoho import limits
 from migrator_kit.zoho.values import coql_in
 
@@ -211,12 +213,23 @@ class LaterWork:
         ]
 
 
-def written_fields(job: LoadJob, name: str, rows: pd.DataFrame) -> dict[str, dict[str, object]]:
+def written_fields(job: LoadJob, name: str, rows: pd.DataFrame) -> dict[str, Mapping[str, Any]]:
     """Return what we wrote to some records, both passes together, by source id."""
-    whole: dict[str, dict[str, object]] = {}
+    return {key: image.fields for key, image in written_images(job, name, rows).items()}
+
+
+def written_images(job: LoadJob, name: str, rows: pd.DataFrame) -> dict[str, Written]:
+    """Return the images of what we wrote to some records, both passes together, by source id.
+
+    `rows` has source_id, payload_digest and link_digest.
+    """
+    whole: dict[str, Written] = {}
     for column in ("payload_digest", "link_digest"):
         digests = dict(zip(rows["source_id"], rows[column].astype("object"), strict=True))
         known = {key: made for key, made in digests.items() if isinstance(made, str)}
         for source_id, image in job.vault.written(name, known).items():
-            whole.setdefault(source_id, {}).update(image.fields)
+            first = whole.get(source_id, Written({}))
+            whole[source_id] = Written(
+                {**first.fields, **image.fields}, first.theirs | image.theirs
+            )
     return whole

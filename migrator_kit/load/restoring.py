@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -116,7 +116,7 @@ def still_overwritten(job: LoadJob, name: str, plan: RestorePlan) -> pd.DataFram
     return pd.DataFrame(rows, columns=["source_id", "zoho_id"], dtype="str")
 
 
-def _changed(step: UndoStep, image: Before, now: Standing, written: dict[str, object]) -> str:
+def _changed(step: UndoStep, image: Before, now: Standing, written: Mapping[str, object]) -> str:
     """Return the fields that hold neither what we wrote nor what stood before."""
     return ", ".join(
         one.logical

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from migrator_kit.compare.diff import DiffReport
+from migrator_kit.compare.edited import with_edits
 from migrator_kit.compare.own_files import own_files
 from migrator_kit.compare.people import people_of
 from migrator_kit.compare.sides import Scope
@@ -14,6 +15,7 @@ from migrator_kit.evidence.tables import Table
 from migrator_kit.load.accounts import exclusion_list, failure_list
 from migrator_kit.load.delta import gone_from_source
 from migrator_kit.load.opening import open_job
+from migrator_kit.load.staff_edits import staff_edits
 from migrator_kit.mapping.model import ObjectName
 from migrator_kit.workbench.session import Session
 
@@ -55,6 +57,32 @@ def known_apart(session: Session) -> pd.DataFrame:
     return pd.concat([gone, both]).drop_duplicates(ignore_index=True)
 
 
+def with_people_s_edits(session: Session, report: DiffReport) -> DiffReport:
+    """Return the diff with a verdict of its own for values that people changed in Zoho CRM."""
+
+    def look(records: pd.DataFrame) -> pd.DataFrame:
+        with open_job(session.engagement, target=session.target, planning=True) as job:
+            return staff_edits(job, records)
+
+    return with_edits(report, session.shaped, session.mapping, look)
+
+
+def edits_table(session: Session, report: DiffReport) -> Table:
+    """Return what people changed in Zoho CRM since it arrived; the list is beside the page."""
+    edits = report.edits()
+    if len(edits):
+        write_list(edits, session.list_path("edited_in_zoho.csv"))
+    note = (
+        "What the migration wrote is known; these values were changed after it by another user. "
+        "They stay. A delta compares them with the source by the mapping's policy. Without a name: "
+        "the migration wrote the record again later, and left the person's value."
+    )
+    return Table(
+        edits, "Changed in Zoho CRM since, by people", note=note if len(edits) else "",
+        empty="Nobody changed a value in Zoho CRM since it arrived.", limit=60,
+    )  # fmt: skip
+
+
 def diff_findings(report: DiffReport) -> Findings:
     """Return in words how many values and records arrived as they should."""
     compared = int(report.fields["compared"].sum())
@@ -68,7 +96,12 @@ def diff_findings(report: DiffReport) -> Findings:
         "records too many": int(report.records["extra_record"].sum()),
         "records twice": int(report.records["duplicate_record"].sum()),
     }
-    found = [Finding(Level.GOOD, f"{equal + after:,} of {compared:,} values arrived as expected.")]
+    edited = int(report.fields["edited_in_zoho"].sum())
+    arrived = f"{equal + after + edited:,} of {compared:,} values arrived as expected."
+    found = [Finding(Level.GOOD, arrived)]
+    if edited:
+        text = f"{edited:,} of them were changed in Zoho CRM since, by people."
+        found.append(Finding(Level.GOOD, text, "Listed below with who and when; they stay."))
     found += [Finding(Level.PROBLEM, f"{n:,} {what}.") for what, n in counts.items() if n]
     if hidden := int(report.fields["hidden"].sum()):
         text = f"{hidden:,} values are hidden by the org and could not be verified."

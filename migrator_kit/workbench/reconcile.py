@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from migrator_kit.compare.diff import field_diff
 from migrator_kit.compare.digest import target_digest
 from migrator_kit.compare.readback import read_back as read_target
@@ -21,6 +23,8 @@ from migrator_kit.workbench.comparing import (
     diff_findings,
     diff_table,
     difference_table,
+    edits_table,
+    with_people_s_edits,
 )
 from migrator_kit.workbench.inputs import inputs_table
 from migrator_kit.workbench.quality import Frames, judge, part_frames
@@ -45,7 +49,7 @@ def read_back(session: Session) -> Table:
     session.apart = scope.apart
     if scope.apart is not None and len(scope.apart):
         write_list(scope.apart, session.list_path("older_in_zoho.csv"))
-    session.diff = field_diff(
+    compared = field_diff(
         session.shaped,
         session.landed,
         session.mapping,
@@ -53,6 +57,7 @@ def read_back(session: Session) -> Table:
         scope=scope,
         progress=session.progress,
     )
+    session.diff = with_people_s_edits(session, compared)
     session.counts = object_counts(session.ledger, session.shaped, session.mapping)
     session.reconciliation = reconcile_sides(
         session.counts,
@@ -60,7 +65,7 @@ def read_back(session: Session) -> Table:
         session.landed,
         session.mapping,
         folder / "work",
-        scope=scope,
+        scope=replace(scope, edits=session.diff.edits()),
         diff=session.diff,
         reveal=session.reveal,
         progress=session.progress,
@@ -111,9 +116,15 @@ def differences(session: Session) -> Table:
     return difference_table(session, needed(session.diff, _READ), "differences.csv")
 
 
+def edits(session: Session) -> Table:
+    """Return what people changed in Zoho CRM since it arrived, with who and when."""
+    return edits_table(session, needed(session.diff, _READ))
+
+
 def totals(session: Session) -> Table:
     """Return sums, first and last values on both sides."""
-    return Table(_result(session).totals)
+    note = "Values that people changed in Zoho CRM since are counted as they arrived."
+    return Table(_result(session).totals, note=note)
 
 
 def picklists(session: Session) -> Table:

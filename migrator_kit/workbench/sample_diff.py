@@ -34,6 +34,7 @@ from migrator_kit.workbench.comparing import (
     diff_table,
     difference_table,
     reasons_in_words,
+    with_people_s_edits,
 )
 from migrator_kit.workbench.gates import (
     require_rehearsed,
@@ -194,7 +195,7 @@ def diff(session: Session) -> Tables:
         shaped=session.shaped,
         progress=session.progress,
     )
-    session.diff = field_diff(
+    compared = field_diff(
         session.shaped,
         session.landed,
         session.mapping,
@@ -202,6 +203,7 @@ def diff(session: Session) -> Tables:
         scope=compare_scope(session, keys=keys),
         progress=session.progress,
     )
+    session.diff = with_people_s_edits(session, compared)
     return Tables([diff_findings(session.diff), diff_table(session.diff)])
 
 

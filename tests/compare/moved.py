@@ -15,6 +15,7 @@ from migrator_kit.compare.people import people_of
 from migrator_kit.compare.readback import read_back
 from migrator_kit.compare.sides import Scope
 from migrator_kit.engagement import TargetKind
+from migrator_kit.load.job import LoadJob
 from migrator_kit.load.ledger import Ledger
 from migrator_kit.load.loader import load
 from migrator_kit.load.opening import new_job
@@ -36,6 +37,7 @@ class Moved:
     ledger: Ledger
     owners: Owners
     folder: Path
+    job: LoadJob
 
     def read(self, name: str, scope: dict[ObjectName, list[str]] | None = None) -> Landed:
         names = field_names(self.ledger, self.practice.mapping)
@@ -45,13 +47,17 @@ class Moved:
         )  # fmt: skip
 
     def diff(self, landed: Landed, keys: pd.DataFrame | None = None) -> DiffReport:
-        scope = Scope(
-            keys=keys,
-            people=people_of(self.owners, self.target.users),
-            files=own_files(self.practice, self.folder / "documents"),
-        )
         folder = self.folder / f"diff-{landed.folder.name}"
+        scope = self.scope(keys)
         return field_diff(self.practice, landed, self.practice.mapping, folder, scope=scope)
+
+    def scope(self, keys: pd.DataFrame | None = None) -> Scope:
+        people = people_of(self.owners, self.target.users)
+        return Scope(keys=keys, people=people, files=own_files(self.practice, self.documents))
+
+    @property
+    def documents(self) -> Path:
+        return self.folder / "documents"
 
     def zoho_id(self, name: ObjectName, source_id: str) -> str:
         known = self.ledger.crosswalk(name).set_index("source_id")
@@ -88,4 +94,4 @@ def move(practice: Any, url: str, folder: Path) -> Moved:
         file_bytes=1_000_000, files_root=folder / "documents",
     )  # fmt: skip
     load(job, "run-1")
-    return Moved(practice, target, ledger, owners, folder)
+    return Moved(practice, target, ledger, owners, folder, job)
