@@ -173,6 +173,7 @@ def _files(job: LoadJob, step: LoadStep) -> tuple[StepOutlook, list[tuple[object
     for part in survey_files(job, step):
         for one in part:
             outlook.counts[one.action] += 1
+            outlook.fields += one.action is Action.UPDATE
             if one.action is Action.HOLD:
                 outlook.reasons[str(one.reason)] += 1
             if one.reason is Reason.FILE_CHANGED:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from migrator_kit.errors import SourceError
 from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
-from migrator_kit.load.readback import landed_files
+from migrator_kit.load.readback import landed_as, landed_files
 from migrator_kit.load.record_sending import refused
-from migrator_kit.load.states import Reason, Status
+from migrator_kit.load.states import LANDED, Reason, Status
 from migrator_kit.zoho.client import ZohoClient
 from migrator_kit.zoho.reasons import Reason as Refusal
 
@@ -67,14 +67,14 @@ class FileSending:
         except SourceError:
             return Outcome(row.source_id, Status.EXCLUDED, reason=Reason.FILE_UNREADABLE)
         if result.ok:
-            return Outcome(row.source_id, Status.CREATED, result.id, digest=row.digest)
+            return Outcome(row.source_id, landed_as(row), result.id, digest=row.digest)
         outcome = refused(row, result)
         outside = _OUTSIDE.get(result.reason) if result.reason else None
         return replace(outcome, status=Status.EXCLUDED, reason=outside) if outside else outcome
 
     def _verified(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Read sizes back; a file that arrived damaged is removed and counts as failed."""
-        uploaded = [o.status is Status.CREATED for o in outcomes]
+        uploaded = [o.status in LANDED for o in outcomes]
         parents = {
             (row.parent_module or "", row.parent_id or "")
             for row, done in zip(self.batch.rows, uploaded, strict=True)

@@ -7,7 +7,7 @@ folder, too large. For a file too large a note on the record says where it is (s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from migrator_kit.load.batches import Intended, Outcome
 from migrator_kit.load.decide import REFUSED_BEFORE
 from migrator_kit.load.file_sending import FileSending, SourceFile
+from migrator_kit.load.file_versions import ATTACHMENTS, GROUP, stands
 from migrator_kit.load.job import LoadJob, Parent
 from migrator_kit.load.order import LoadStep
 from migrator_kit.load.payload import digest
@@ -26,10 +27,7 @@ from migrator_kit.load.survey import NOTE_PARENT, parents_in
 from migrator_kit.load.tally import Tally
 from migrator_kit.load.unsent import Unsent
 from migrator_kit.load.writer import Writer
-
-ATTACHMENTS = "Attachments"
-GROUP = 20
-"""Files that make a batch; one more parent's files may go beyond."""
+from migrator_kit.mapping.model import FileChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +53,22 @@ class FileDecision:
     file: FoundFile | None = field(default=None, repr=False)
     content: str | None = None
     digest: str = ""
+    landed_as: str | None = None
+    """Id of the attachment that an earlier version of it became."""
+    replaces: bool = False
 
 
 def survey_files(job: LoadJob, step: LoadStep) -> Iterator[list[FileDecision]]:
     """Yield the files of each part with what is to be done with them. Reads the files."""
     documents, links = Documents(job.files_root), job.links(step)
+    policy = step.mapping.on_file_change
     landed = _landed(job, step)
     refused = {str(key): str(made) for key, made in job.refused(step).items()}
     for part in job.parts(step.object):
         parents = parents_in(part, step, links)
         columns = (part["source_id"], part["file_path"], _names(part))
         yield [
-            _decide(job, documents, landed, refused, (source_id, path, name), parent)
+            _decide(job, documents, policy, landed, refused, (source_id, path, name), parent)
             for source_id, path, name, parent in zip(
                 *(column.to_pylist() for column in columns), parents, strict=True
             )
@@ -86,7 +88,7 @@ def file_sendings(
         groups: dict[Parent, list[FileDecision]] = {}
         fresh: list[Outcome] = []
         for one in decisions:
-            if one.action is Action.CREATE and one.parent is not None:
+            if one.action in (Action.CREATE, Action.UPDATE) and one.parent is not None:
                 groups.setdefault(one.parent, []).append(one)
             elif one.action is Action.SKIP:
                 tally.unchanged(1)
@@ -107,8 +109,8 @@ def file_sendings(
 
 
 def _decide(
-    job: LoadJob, documents: Documents, landed: dict[str, _Landed], refused: dict[str, str],
-    row: tuple[str, str | None, str], parent: Parent | None,
+    job: LoadJob, documents: Documents, policy: FileChange, landed: dict[str, _Landed],
+    refused: dict[str, str], row: tuple[str, str | None, str], parent: Parent | None,
 ) -> FileDecision:  # fmt: skip
     source_id, path, name = row
     before = landed.get(source_id)
@@ -126,14 +128,25 @@ def _decide(
     content = file.sha256()
     if content is None:
         return FileDecision(source_id, name, Action.HOLD, Reason.FILE_UNREADABLE, parent, file)
-    if before is not None:
-        same = before.content_digest == content
-        reason = None if same else Reason.FILE_CHANGED
-        return FileDecision(source_id, name, Action.SKIP if same else Action.HOLD, reason, parent)
     made = digest({"content": content, "name": name, "parent": parent[1]}, job.key)
     if refused.get(source_id) == made:
         return FileDecision(source_id, name, Action.HOLD, REFUSED_BEFORE, parent)
-    return FileDecision(source_id, name, Action.CREATE, None, parent, file, content, made)
+    fresh = FileDecision(source_id, name, Action.CREATE, None, parent, file, content, made)
+    return fresh if before is None else _newer(job, policy, fresh, parent, before)
+
+
+def _newer(
+    job: LoadJob, policy: FileChange, fresh: FileDecision, parent: Parent, before: _Landed
+) -> FileDecision:
+    """Return what becomes of a file that was uploaded before."""
+    if before.content_digest == fresh.content:
+        return replace(fresh, action=Action.SKIP)
+    if policy is FileChange.ASK:
+        return replace(fresh, action=Action.HOLD, reason=Reason.FILE_CHANGED)
+    if not stands(job, parent, before.zoho_id):
+        return replace(fresh, action=Action.HOLD, reason=Reason.DELETED_IN_TARGET)
+    replaces = policy is FileChange.REPLACE
+    return replace(fresh, action=Action.UPDATE, landed_as=before.zoho_id, replaces=replaces)
 
 
 def _same(before: _Landed, file: FoundFile) -> bool:
@@ -145,15 +158,18 @@ def _not_moved(one: FileDecision) -> Outcome:
     reason = str(one.reason)
     if reason == Reason.PARENT_NOT_LANDED:
         return Outcome(one.source_id, Status.FAILED, reason=reason, field=NOTE_PARENT)
-    status = Status.HELD if reason == Reason.FILE_CHANGED else Status.EXCLUDED
+    waits = reason in (Reason.FILE_CHANGED, Reason.DELETED_IN_TARGET)
+    status = Status.HELD if waits else Status.EXCLUDED
     return Outcome(one.source_id, status, reason=reason)
 
 
 def _intended(one: FileDecision) -> Intended:
     module, parent_id = one.parent or (None, None)
     file = one.file
+    action = Action.REPLACE if one.replaces else one.action
     return Intended(
-        one.source_id, Action.CREATE, one.digest, parent_module=module, parent_id=parent_id,
+        one.source_id, action, one.digest, zoho_id=one.landed_as,
+        parent_module=module, parent_id=parent_id,
         content_digest=one.content, size=file.size if file else None,
         modified_ns=file.modified_ns if file else None,
     )  # fmt: skip

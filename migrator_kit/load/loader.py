@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from migrator_kit.engagement import Engagement
 from migrator_kit.load.batches import Settled
 from migrator_kit.load.file_steps import file_sendings
+from migrator_kit.load.file_versions import replaced_count, replaced_sendings
 from migrator_kit.load.job import IN_FLIGHT, LoadJob, Scope
 from migrator_kit.load.ledger_runs import recover, running
 from migrator_kit.load.note_steps import note_sendings
@@ -25,6 +26,7 @@ from migrator_kit.load.oversize import oversize_ids, oversize_sendings
 from migrator_kit.load.pump import Pump, Sending
 from migrator_kit.load.readback import OVERSIZE_NOTES
 from migrator_kit.load.record_steps import link_sendings, record_sendings
+from migrator_kit.load.states import REPLACED_FILES
 from migrator_kit.load.tally import LoadReport, StepReport, Tally
 from migrator_kit.load.target import Target
 from migrator_kit.load.writer import Writer
@@ -147,6 +149,12 @@ class _Loading:
             f"Loading {step.object}", step.object, step.module, job.rows(step.object),
             lambda tally: file_sendings(job, step, writer, tally, self._taken),
         )  # fmt: skip
+        replaced = replaced_count(job)
+        if replaced:
+            self._drive(
+                "Removing replaced files", REPLACED_FILES, step.module, replaced,
+                lambda _: replaced_sendings(job, writer),
+            )  # fmt: skip
         waiting = len(oversize_ids(job, step))
         if waiting:
             self._drive(

@@ -145,7 +145,8 @@ def _count_files(job: LoadJob, step: LoadStep) -> _Counted:
     for part in survey_files(job, step):
         counts.update(str(one.action) for one in part)
         reasons.update(str(one.reason) for one in part if one.action is Action.HOLD)
-        parents += len({one.parent for one in part if one.action is Action.CREATE})
+        going = (Action.CREATE, Action.UPDATE)
+        parents += len({one.parent for one in part if one.action in going})
     return _Counted(counts, reasons, parents=parents)
 
 
@@ -157,8 +158,9 @@ def _cost(job: LoadJob, step: LoadStep, found: _Counted, known: dict[str, float]
     create, update = counts[Action.CREATE], counts[Action.UPDATE]
     is_note = step.mapping.landing is Landing.NOTES
     if step.mapping.landing is Landing.FILES:
-        # One upload each, one listing per parent to verify them by (fact sheet 8.1, 11.2).
-        calls, call = create + found.parents, Call.FILE
+        # One upload each, one listing per parent to verify them by (fact sheet 8.1, 11.2); of a
+        # newer version also one look at the older one, and one call that removes it.
+        calls, call = create + found.parents + 3 * update, Call.FILE
         creating = WriteCost(Path.REST, calls, calls, calls * seconds(call))
     else:
         call = Call.NOTE if is_note else Call.UPSERT
@@ -169,12 +171,13 @@ def _cost(job: LoadJob, step: LoadStep, found: _Counted, known: dict[str, float]
     # What is to be updated is looked at first: notes one by one, records by the page.
     looks = found.looked_up if is_note else math.ceil(found.looked_up / limits.COQL_IN_VALUES)
     looks_cost = looks if is_note else looks * limits.credits_for_coql(limits.LIST_PAGE)
-    others = limits.calls_for(update) + look_ups + looks
+    sent = 0 if step.mapping.landing is Landing.FILES else update
+    others = limits.calls_for(sent) + look_ups + looks
     busy = creating.seconds + others * seconds(call)
     return ModulePlan(
         step.module, create, update, counts[Action.SKIP], counts[Action.HOLD],
         creating.calls + others,
-        creating.credits + limits.credits_for_write(update)
+        creating.credits + limits.credits_for_write(sent)
         + look_ups * limits.credits_for_coql(limits.COQL_PAGE) + looks_cost,
         busy / IN_FLIGHT / 60, creating.path,
     )  # fmt: skip

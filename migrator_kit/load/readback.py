@@ -102,8 +102,13 @@ def landed_files(
             found = next((key for key, sha in contents.items() if sha == row.content_digest), None)
             if found is not None:
                 del contents[found]
-                outcomes.append(Outcome(row.source_id, Status.CREATED, found, digest=row.digest))
+                outcomes.append(Outcome(row.source_id, landed_as(row), found, digest=row.digest))
     return outcomes
+
+
+def landed_as(row: Intended) -> Status:
+    """Return how a file landed: for the first time, or as a newer version of itself."""
+    return Status.CREATED if row.action is Action.CREATE else Status.UPDATED
 
 
 def deleted_records(client: ZohoClient, batch: Batch) -> list[Outcome]:

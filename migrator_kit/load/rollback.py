@@ -19,7 +19,8 @@ import pandas as pd
 from migrator_kit.engagement import Engagement
 from migrator_kit.load.batches import Batch, Intended, Settled
 from migrator_kit.load.delete_sending import DeleteSending
-from migrator_kit.load.file_steps import ATTACHMENTS, GROUP
+from migrator_kit.load.file_history import source_of
+from migrator_kit.load.file_versions import ATTACHMENTS, GROUP
 from migrator_kit.load.job import IN_FLIGHT, LoadJob, Scope
 from migrator_kit.load.later_work import Hold, LaterWork
 from migrator_kit.load.ledger_runs import recover, running
@@ -28,7 +29,7 @@ from migrator_kit.load.org_state import org_state
 from migrator_kit.load.plain_columns import plain_rows
 from migrator_kit.load.pump import Pump
 from migrator_kit.load.restoring import plan_restoring, restore_sendings, still_overwritten
-from migrator_kit.load.states import REMEDIES, Action, Call, Reason
+from migrator_kit.load.states import EARLIER_FILES, REMEDIES, Action, Call, Reason, Status
 from migrator_kit.load.target import Target
 from migrator_kit.load.undo_scope import UndoScope, UndoStep
 from migrator_kit.load.writer import Writer
@@ -213,6 +214,8 @@ class _Undoing:
             return
         holds = self._later.holds(step.name, step.module, rows)
         holds = self._later.named(step.name, step.module, rows, holds, step.columns)
+        if step.module == ATTACHMENTS:
+            holds |= self._replacing(step.name)
         stays = rows["source_id"].isin(list(holds))
         for source_id, zoho_id in plain_rows(rows[stays], ("source_id", "zoho_id")):
             self._hold(step, source_id, zoho_id, holds[source_id])
@@ -229,11 +232,22 @@ class _Undoing:
             pump = Pump(self._writer, in_flight=IN_FLIGHT, settled=settled)
             pump.run(self._deletions(step, going))
         left = self._job.ledger.crosswalk(step.name)
-        refused = left[left["source_id"].isin(going["source_id"])]
+        refused = left[left["zoho_id"].isin(going["zoho_id"])]
         for source_id, zoho_id in plain_rows(refused, ("source_id", "zoho_id")):
             self._hold(step, source_id, zoho_id, Hold(Reason.NOT_DELETED))
         gone = set(going["source_id"]) - set(refused["source_id"])
         self._job.vault.forget_before(step.name, gone)
+
+    def _replacing(self, name: str) -> dict[str, Hold]:
+        """Hold files of the undone run that replaced another: what stood before is not there."""
+        newest = self._job.ledger.latest_outcomes(name, (Status.UPDATED,))
+        mine = newest.loc[newest["run_id"] == (self._scope.run or ""), "source_id"]
+        kept = {source_of(one) for one in self._job.ledger.crosswalk(EARLIER_FILES)["source_id"]}
+        return {
+            one: Hold(Reason.FILE_REPLACED)
+            for one in mine[~mine.isin(kept)]
+            if not self._later.forced(name, one)
+        }
 
     def _hold(self, step: UndoStep, source_id: str, zoho_id: str, hold: Hold) -> None:
         self.held.append(

@@ -14,6 +14,8 @@ class Action(StrEnum):
     HOLD = "hold"
     DELETE = "delete"
     RESTORE = "restore"
+    REPLACE = "replace"
+    """A newer version of a file goes in, and the one that we had uploaded goes."""
 
 
 class Call(StrEnum):
@@ -62,6 +64,11 @@ LANDED = frozenset({Status.CREATED, Status.UPDATED, Status.MATCHED})
 """The outcomes after which the record stands in Zoho CRM as planned."""
 
 
+REPLACED_FILES, EARLIER_FILES = "Replaced file", "Earlier version of a file"
+"""What the ledger calls attachments of ours that have a newer version: one that is to be removed,
+and one that stays. Their source ids end in `#` and the id of the attachment."""
+
+
 class Reason(StrEnum):
     """Why the load itself did not land a record. Zoho's refusals: `zoho.reasons.Reason`."""
 
@@ -77,6 +84,7 @@ class Reason(StrEnum):
     FILE_REFUSED = "file_refused_by_org"
     FILE_DIFFERS = "file_differs_after_upload"
     FILE_CHANGED = "file_changed_since_upload"
+    FILE_REPLACED = "file_replaced_by_this_run"
     REBUILD_REFERENCE = "rebuild_reference"
     CONFLICT = "changed_on_both_sides"
     MATCH_TAKEN = "match_of_several_sources"
@@ -105,7 +113,10 @@ REMEDIES: dict[Reason, str] = {
     Reason.FILE_OVERSIZE: "Kept outside Zoho CRM; a note on the record says where it is.",
     Reason.FILE_REFUSED: "Zoho CRM takes no such file; a note on the record says where it is.",
     Reason.FILE_DIFFERS: "The upload arrived damaged and was removed; run again.",
-    Reason.FILE_CHANGED: "The file changed after it was uploaded: decide which one stays.",
+    Reason.FILE_CHANGED: "It changed after its upload. In mapping.yml, `on_file_change: replace` "
+    "or `keep_both` lets the next delta carry it over; without, the uploaded one stays.",
+    Reason.FILE_REPLACED: "What it replaced lies in Zoho's recycle bin: bring that back, then name "
+    "this one to let it go.",
     Reason.REBUILD_REFERENCE: "Rebuild the rule in Zoho CRM from the exported reference.",
     Reason.CONFLICT: "Source and Zoho CRM both changed the field: decide which one stays.",
     Reason.MATCH_TAKEN: "Several source records match one record of the org: decide whose it is.",

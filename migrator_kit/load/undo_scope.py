@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from migrator_kit.errors import ParameterError
+from migrator_kit.load.file_versions import ATTACHMENTS
 from migrator_kit.load.job import LoadJob, Scope
 from migrator_kit.load.order import LoadStep, load_order
 from migrator_kit.load.payload import Column
 from migrator_kit.load.plain_columns import plain_rows
 from migrator_kit.load.readback import OVERSIZE_NOTES
-from migrator_kit.load.states import Status
+from migrator_kit.load.states import EARLIER_FILES, REPLACED_FILES, Status
 from migrator_kit.load.survey import NOTE_PARENT
 from migrator_kit.load.vault import Before
 from migrator_kit.mapping.model import Landing, ObjectName
@@ -57,6 +58,9 @@ class UndoScope:
         """Yield the objects to look at, from the leaves to the roots."""
         if self.module in (None, NOTES):
             yield UndoStep(OVERSIZE_NOTES, NOTES)
+        if self.module in (None, ATTACHMENTS):
+            yield UndoStep(EARLIER_FILES, ATTACHMENTS)
+            yield UndoStep(REPLACED_FILES, ATTACHMENTS)
         for step in reversed(load_order(job.mapping)):
             if self.module in (None, step.module):
                 yield UndoStep(str(step.object), step.module, _columns(job, step))

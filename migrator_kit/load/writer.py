@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, Insert, Table, delete, func, select, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from migrator_kit.errors import LedgerError
+from migrator_kit.load import file_history
 from migrator_kit.load import ledger_schema as schema
 from migrator_kit.load.audit_log import Entry, chained, end_of_chain
 from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
@@ -155,6 +156,8 @@ class Writer:
         self._cross(connection, batch, landed, intended, instant)
         gone = [o.source_id for o in settled.outcomes if o.status is Status.ROLLED_BACK]
         self._uncross(connection, batch.object, gone)
+        if gone and batch.module == "Attachments":
+            file_history.promote(connection, batch.object, gone)
         restored = [o for o in settled.outcomes if o.status is Status.RESTORED]
         self._take_back(connection, batch.object, restored, instant)
         written = [o for o in settled.outcomes if o.status in LANDED - {Status.MATCHED}]
@@ -176,9 +179,13 @@ class Writer:
                 values = {"link_digest": o.digest, "modified_time": o.modified_time, "at": instant}
                 connection.execute(statement.where(where).values(values))
             return
+        if batch.call is Call.FILE:
+            file_history.supersede(
+                connection, batch.object, [intended[o.source_id] for o in landed]
+            )
         rows = [
             {"object": batch.object, "source_id": o.source_id, "module": batch.module,
-             "zoho_id": o.zoho_id, "state": o.status, "payload_digest": o.digest,
+             "zoho_id": o.zoho_id, "state": _state(batch, o), "payload_digest": o.digest,
              "modified_time": o.modified_time, "run_id": batch.run_id, "at": instant}
             for o in landed
         ]  # fmt: skip
@@ -299,6 +306,12 @@ class Writer:
             raise
         finally:
             self.seconds += time.perf_counter() - started
+
+
+def _state(batch: Batch, o: Outcome) -> Status:
+    """Return how a record stands. A newer version of a file is an attachment that we created."""
+    newer = batch.call is Call.FILE and o.status is Status.UPDATED
+    return Status.CREATED if newer else o.status
 
 
 def _nothing(row: Row) -> dict[str, None]:

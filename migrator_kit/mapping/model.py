@@ -82,6 +82,16 @@ class Writes(StrEnum):
     UPDATE = "update"
 
 
+class FileChange(StrEnum):
+    """What becomes of a file that changed in the source after it was uploaded."""
+
+    ASK = "ask"
+    """It waits for a person; the uploaded version stays."""
+    REPLACE = "replace"
+    """The new version is uploaded and verified, then the one we had uploaded is removed."""
+    KEEP_BOTH = "keep_both"
+
+
 class SecondDecision(_Part):
     """The second person who confirmed what the first one had confirmed."""
 
@@ -209,6 +219,8 @@ class ObjectMapping(_Part):
     """How records that stand in the org already are found where none carries the source key: each
     rule names fields that all have to be equal. The first rule that finds something decides."""
     writes: Writes = Writes.UPSERT
+    on_file_change: FileChange = FileChange.ASK
+    """What a delta does with a file that changed after its upload (landing `files`)."""
 
     @model_validator(mode="after")
     def _sound_match(self) -> ObjectMapping:
