@@ -71,11 +71,15 @@ def snapshot(
     encrypt: Annotated[
         bool, typer.Option("--encrypt", help="With a passphrase, or MIGRATOR_PASSPHRASE.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read every table whole, not by watermark.")
+    ] = False,
 ) -> None:
     """Take a new immutable snapshot of the source."""
     from migrator_kit.engagement import Engagement
     from migrator_kit.progress import for_terminal
     from migrator_kit.source import carry
+    from migrator_kit.source.manifest import extraction_lines
     from migrator_kit.source.snapshot import take_snapshot
 
     if encrypt != (to is not None):
@@ -83,10 +87,12 @@ def snapshot(
             "A snapshot is carried away encrypted.", hint="Give both: --to FILE --encrypt"
         )
     secret = carry.passphrase(again=True) if encrypt else ""
-    taken = take_snapshot(Engagement.open(folder), progress=for_terminal())
+    taken = take_snapshot(Engagement.open(folder), full=full, progress=for_terminal())
     rows = sum(table.rows for table in taken.manifest.tables.values())
     print(f"Snapshot {taken.snapshot_id}: {len(taken.tables())} tables, {rows:,} rows")
     print(f"Digest {taken.digest}")
+    for line in extraction_lines(taken.manifest):
+        print(line)
     if to is not None:
         packed = carry.pack(taken, to, secret, progress=for_terminal())
         print(f"Packed into {packed.path}: {packed.bytes:,} bytes, SHA-256 {packed.sha256}")

@@ -53,6 +53,13 @@ class DataCentre(StrEnum):
 OneMark = Annotated[str, Field(min_length=1, max_length=1)]
 
 
+class ColumnSettings(_Section):
+    """How the dates or amounts of one column of text are read."""
+
+    day_first: bool | None = None
+    decimal_comma: bool | None = None
+
+
 class TableSettings(_Section):
     """How one exported table is read, where what was found out about its file is wrong."""
 
@@ -62,9 +69,19 @@ class TableSettings(_Section):
     header_row: Annotated[int, Field(ge=1)] | None = None
     """Row of a worksheet that holds the column names."""
     day_first: bool | None = None
-    """How the audit reads dates such as 03/04/2020, where what it found is wrong or unclear."""
+    """How dates such as 03/04/2020 are read, where what was found is wrong or unclear."""
     decimal_comma: bool | None = None
-    """Whether the audit reads 1.234,50 as a number, where what it found is wrong."""
+    """Whether 1.234,50 is read as a number, where what was found is wrong or unclear."""
+    watermark: str | Literal[False] | None = None
+    """Column that grows whenever a row changes, for a further snapshot; false: read it whole."""
+    columns: dict[str, ColumnSettings] = {}
+    """Exceptions for single columns, by name."""
+
+    def column(self, name: str) -> ColumnSettings:
+        """Return how a column is read: what is said for it, else what is said for its table."""
+        own = self.columns.get(name, ColumnSettings())
+        both = {"day_first": self.day_first, "decimal_comma": self.decimal_comma}
+        return own.model_copy(update={k: v for k, v in both.items() if getattr(own, k) is None})
 
 
 class BlobSettings(_Section):
@@ -147,6 +164,7 @@ class SourceSettings(_Section):
     time_zone: str = "America/New_York"
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"
     day_first: bool = False
+    """How dates in columns of text are read where neither they nor their tables tell."""
     part_rows: Annotated[int, Field(ge=1_000, le=1_000_000)] = 50_000
 
     @field_validator("time_zone")

@@ -57,7 +57,7 @@ def _replayed(
     engagement: Engagement, snapshot: SnapshotTables, mapping: Mapping, progress: Progress
 ) -> Iterator[ShapedDataset]:
     """Give the dataset of a mapping: the one that stands, else one that is gone afterwards."""
-    digest = dataset_digest(snapshot, mapping, locale_of(engagement))
+    digest = dataset_digest(snapshot, mapping, locale_of(engagement, snapshot))
     folder = engagement.shaped / digest[:16]
     if (folder / MANIFEST).is_file():
         yield read_dataset(folder)

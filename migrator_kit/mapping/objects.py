@@ -7,7 +7,7 @@ over the Parquet parts and spills to disk; a part is all that is in memory here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -32,8 +32,21 @@ class SnapshotTables(Protocol):
     def snapshot_id(self) -> str: ...
     @property
     def digest(self) -> str: ...
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        """Return a connection with every table as a view; closed by the caller."""
+    @property
+    def decimal_commas(self) -> frozenset[str]:
+        """Columns of text (`table.column`, in small letters) with a decimal comma."""
+        ...
+
+    @property
+    def notation_digest(self) -> str:
+        """Digest of how dates and amounts in its columns of text are read."""
+        ...
+
+    def connect(self, *, as_written: Collection[str] = ()) -> duckdb.DuckDBPyConnection:
+        """Return a connection with every table as a view; closed by the caller.
+
+        Dates in columns of text come in ISO form, but for the columns `as_written`.
+        """
         ...
 
 
@@ -46,7 +59,7 @@ def object_rows(
     least one part, an empty one where it has no rows. Raises MappingError where the SELECT does
     not run.
     """
-    with opened(snapshot) as connection:
+    with opened(snapshot, mapping) as connection:
         yield from read_rows(connection, mapping.object(name), part_rows)
 
 
@@ -109,13 +122,29 @@ def inner(select: str) -> str:
 
 
 @contextmanager
-def opened(snapshot: SnapshotTables) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the tables of a snapshot and close them at the end."""
-    connection = snapshot.connect()
+def opened(
+    snapshot: SnapshotTables, mapping: Mapping | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the tables of a snapshot and close them at the end.
+
+    Dates for which the rows of a `mapping` say themselves how they are written come so.
+    """
+    connection = snapshot.connect(as_written=told_columns(mapping) if mapping else ())
     try:
         yield connection
     finally:
         connection.close()
+
+
+def told_columns(mapping: Mapping) -> frozenset[str]:
+    """Return the columns (`table.column` or `*.column`) whose rows say how dates stand."""
+    rows = (row for item in mapping.objects for row in item.fields)
+    told = (row for row in rows if any("day_first" in step.options for step in row.transform))
+    return frozenset(
+        place.casefold()
+        for row in told
+        for place in row.sources or [f"*.{column}" for column in row.columns]
+    )
 
 
 @contextmanager

@@ -107,6 +107,7 @@ def field_values(
 ) -> Transformed:
     """Return the values of one target field, fit for its type and length, and the reasons."""
     steps = list(row.transform)
+    locale = locale.of_columns(row.sources)
     if row.constant is not None:
         current = Transformed(_constant(row.constant, ids.index), no_reasons(ids.index))
     else:

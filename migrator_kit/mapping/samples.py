@@ -43,7 +43,7 @@ def samples(
     does not run or a rule cannot be carried out.
     """
     found = {}
-    with opened(snapshot) as connection:
+    with opened(snapshot, mapping) as connection:
         for item in mapping.objects:
             if item.landing is Landing.REFERENCE:
                 continue

@@ -74,7 +74,7 @@ def shape(
     Nothing is done where the same was shaped before. Raises MappingError where a SELECT does not
     run or a row of the mapping cannot be carried out.
     """
-    digest = dataset_digest(snapshot, mapping, locale_of(engagement))
+    digest = dataset_digest(snapshot, mapping, locale_of(engagement, snapshot))
     folder = engagement.shaped / digest[:16]
     if (folder / MANIFEST).is_file():
         dataset = read_dataset(folder)
@@ -96,7 +96,7 @@ def shape_into(
     progress: Progress = SILENT,
 ) -> ShapedDataset:
     """Shape into a folder of the caller's, which is emptied first; errors as `shape`."""
-    context = ShapeContext(locale_of(engagement))
+    context = ShapeContext(locale_of(engagement, snapshot))
     digest = dataset_digest(snapshot, mapping, context.locale)
     try:
         manifest = _work(engagement, snapshot, mapping, context, folder, digest, progress)
@@ -122,7 +122,7 @@ def _work(
     """Shape everything into the folder `work` and return the manifest of what is there."""
     shutil.rmtree(work, ignore_errors=True)
     (work / "rejects").mkdir(parents=True)
-    with opened(snapshot) as tables, open_pool(engagement.settings.compute) as pool:
+    with opened(snapshot, mapping) as tables, open_pool(engagement.settings.compute) as pool:
         total = sum(count_rows(tables, one) for one in mapping.objects)
         part_rows = engagement.settings.source.part_rows
         with progress("Shaping records", total) as step:
@@ -146,18 +146,20 @@ def _work(
     )
 
 
-def locale_of(engagement: Engagement) -> Locale:
-    """Return how the engagement's practice writes times, phone numbers and dates."""
+def locale_of(engagement: Engagement, snapshot: SnapshotTables | None = None) -> Locale:
+    """Return how the practice writes times, phone numbers and dates, and in a snapshot amounts."""
     source = engagement.settings.source
-    return Locale(source.time_zone, source.region, source.day_first)
+    commas = snapshot.decimal_commas if snapshot is not None else frozenset()
+    return Locale(source.time_zone, source.region, source.day_first, commas)
 
 
 def dataset_digest(snapshot: SnapshotTables, mapping: Mapping, locale: Locale) -> str:
     """Return the digest of everything that a shaped dataset follows from."""
     where = f"{locale.zone} {locale.region} {locale.day_first}"
     return digest_text(
-        snapshot.digest, mapping_digest(mapping), code_version(), str(_SHAPING), where
-    )
+        snapshot.digest, snapshot.notation_digest, mapping_digest(mapping), code_version(),
+        str(_SHAPING), where,
+    )  # fmt: skip
 
 
 def _stage_object(

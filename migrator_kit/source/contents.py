@@ -43,6 +43,15 @@ class DateOrder(StrEnum):
     COMPACT = "compact"
 
 
+class Amounts(StrEnum):
+    """Which mark stands before the fraction of amounts written as text."""
+
+    POINT = "point"
+    COMMA = "comma"
+    UNCLEAR = "unclear"
+    """Nothing but numbers such as 1.234 or 1,234: a fraction or thousands."""
+
+
 _TIME = r"([ T]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp][Mm])?(Z|[+-]\d{2}(:?\d{2})?)?)"
 _ISO = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}"
 _SHORT = r"\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})"
@@ -53,6 +62,8 @@ _PATTERNS = {
     "zeros": r"^0\d+$",
     "decimal": r"^[+-]?(\d+|\d{1,3}([.,']\d{3})+)[.,]\d+$",
     "comma": r"^[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+$",
+    "grouped": r"^[+-]?[1-9]\d{0,2}(,\d{3})+$|^[+-]?[1-9]\d{0,2}(\.\d{3})+$",
+    "grouped_comma": r"^[+-]?[1-9]\d{0,2}(,\d{3})+$",
     "boolean": r"(?i)^(true|false|yes|no|y|n|t|f)$",
     "iso": rf"^{_ISO}{_TIME}?$",
     "short": rf"^{_SHORT}{_TIME}?$",
@@ -70,6 +81,8 @@ _PATTERNS = {
     "ssn": r"^\d{3}-\d{2}-\d{4}$",
     "mojibake": MOJIBAKE,
 }
+CENTURY_TURN = 30
+"""Years of two digits up to this are of 2000, those above are of 1900."""
 _LONG = 60
 _LEAST = 0.8
 
@@ -107,11 +120,16 @@ class Look:
     content: Content
     share: float = 1.0
     date_order: DateOrder | None = None
-    decimal_comma: bool = False
+    amounts: Amounts | None = None
     mojibake: float = 0.0
     """Share of values whose encoding went wrong before they came here."""
     emails: float = 0.0
     personal_numbers: float = 0.0
+
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether a comma stands before the fraction of its amounts."""
+        return self.amounts is Amounts.COMMA
 
 
 def look_at(values: pa.Array, kind: str) -> Look:
@@ -131,7 +149,7 @@ def look_at(values: pa.Array, kind: str) -> Look:
         content,
         round(sure, 4),
         date_order=_order(seen) if content in (Content.DATE, Content.DATETIME) else None,
-        decimal_comma=content is Content.DECIMAL and seen.share("comma") > 0.5,
+        amounts=_amounts(seen) if content is Content.DECIMAL else None,
         mojibake=seen.share("mojibake") if kind == "string" else 0.0,
         emails=seen.share("email") if text else float(content is Content.EMAIL),
         personal_numbers=max(seen.share("greek_id"), seen.share("ssn")),
@@ -178,6 +196,16 @@ def _order(seen: _Seen) -> DateOrder:
     return DateOrder.UNCLEAR
 
 
+def _amounts(seen: _Seen) -> Amounts:
+    """Judge by the numbers that can be read in one way only; 1.234 and 1,234 are none."""
+    commas = seen.share("comma") - seen.share("grouped_comma")
+    points = seen.share("decimal") - seen.share("comma")
+    points -= seen.share("grouped") - seen.share("grouped_comma")
+    if max(commas, points) <= 0:
+        return Amounts.UNCLEAR
+    return Amounts.COMMA if commas > points else Amounts.POINT
+
+
 def shapes(values: pa.Array) -> Counter[str]:
     """Return how often each shape occurs, as `privacy.shape` names shapes."""
     text = pc.utf8_slice_codeunits(values, 0, 60)
@@ -200,8 +228,11 @@ def date_of(value: str, order: DateOrder) -> str:
     if order is DateOrder.COMPACT:
         return f"CAST(try_strptime({day}, '%Y%m%d') AS DATE)"
     plain = f"replace(replace({day}, '.', '/'), '-', '/')"
+    year = f"right({plain}, 2)"
+    whole = f"left({plain}, -2) || if({year} <= '{CENTURY_TURN}', '20', '19') || {year}"
+    full = f"if(regexp_matches({plain}, '/\\d\\d$'), {whole}, {plain})"
     parts = "%m/%d" if order is DateOrder.MONTH_FIRST else "%d/%m"
-    return f"CAST(try_strptime({plain}, ['{parts}/%Y', '{parts}/%y']) AS DATE)"
+    return f"CAST(try_strptime({full}, '{parts}/%Y') AS DATE)"
 
 
 def moment_of(value: str, order: DateOrder) -> str:

@@ -6,14 +6,29 @@ Dates and times are read as text in ISO form on every server, as in SQLite and C
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Column, Integer, Text, cast, types
-from sqlalchemy.dialects import mssql, mysql
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    Numeric,
+    Text,
+    cast,
+    func,
+    literal,
+    null,
+    types,
+)
+from sqlalchemy.dialects import mssql, mysql, postgresql
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
+
+from migrator_kit.source.model import quoted
 
 DRIVERS = {
     "postgresql": ("psycopg[binary]", "postgresql+psycopg://user:password@host/database"),
@@ -96,6 +111,44 @@ def selected(column: Column[Any]) -> ColumnElement[Any]:
     if arrow_type(column) is not None:
         return column
     return AsText(column).label(column.name)
+
+
+def mark_of(column: Column[Any], value: str | int) -> Any:
+    """Return a mark of a snapshot as the server compares it with a column."""
+    if isinstance(value, int) or not isinstance(column.type, types.Date | types.DateTime):
+        return value
+    moment = datetime.fromisoformat(value)
+    return moment.date() if isinstance(column.type, types.Date) else moment
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A number that changes with a value of a column, for the server and for DuckDB."""
+
+    value: ColumnElement[Any]
+    in_duckdb: str
+    """Empty where the column has no such number."""
+
+
+def term(column: Column[Any], dialect: str) -> Term:
+    """Return what stands for a column's values when they are added up on both sides.
+
+    Text counts by the first 32 bits of its MD5 where the server has that, else by its length;
+    dates, as text, too; whole numbers as they are.
+    """
+    kind, name = arrow_type(column), quoted(column.name)
+    if kind in (pa.int64(), pa.uint64()):
+        return Term(cast(selected(column), Numeric(38)), name)
+    if kind not in (None, pa.string()):
+        return Term(cast(null(), Integer), "")
+    text, digest = selected(column), f"CAST('0x' || left(md5({name}), 8) AS BIGINT)"
+    if dialect == "postgresql":
+        bits = cast(literal("x").concat(func.left(func.md5(text), 8)), postgresql.BIT(32))
+        return Term(cast(bits, BigInteger), digest)
+    if dialect in ("mysql", "mariadb"):
+        plain = func.md5(cast(text, mysql.CHAR(charset="utf8mb4")))
+        return Term(cast(func.conv(func.left(plain, 8), 16, 10), Numeric(38)), digest)
+    return Term(func.char_length(text), f"length({name})")
 
 
 class AsText(ColumnElement[str]):

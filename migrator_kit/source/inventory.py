@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
-from migrator_kit.engagement import TableSettings
 from migrator_kit.progress import SILENT, Progress
 from migrator_kit.source.document_files import examine
 from migrator_kit.source.documents import AttachmentInventory, take_stock
@@ -143,7 +142,6 @@ def inventory(
     rules: Sequence[Rule] = (),
     file_limit_mb: float = 25,
     time_zone: str | None = None,
-    table_settings: Mapping[str, TableSettings] | None = None,
     likely_duplicates: bool = False,
     progress: Progress = SILENT,
 ) -> Inventory:
@@ -151,18 +149,17 @@ def inventory(
 
     `known_columns` are the `table.column` (or `table.*`) that the profile knows: all others are
     custom. `file_rows` are the rows that point to files, with a column `file_path`. `time_zone` is
-    the practice's, for times at a change of clocks. `table_settings` say by table how dates and
-    amounts are written, where what is found is wrong. With `likely_duplicates`, pairs of patients
+    the practice's, for times at a change of clocks. With `likely_duplicates`, pairs of patients
     are scored, which takes some seconds more.
     """
     declared = {name: t.primary_key for name, t in snapshot.manifest.tables.items()}
-    connection = snapshot.connect()
+    connection = snapshot.connect(as_written=None)
     try:
         profiles: dict[str, tuple[ColumnProfile, ...]] = {}
         with progress("Profiling the tables", len(snapshot.tables())) as step:
             for name, table in snapshot.manifest.tables.items():
-                said = (table_settings or {}).get(name)
-                columns = profile_table(connection, name, table.columns, said)
+                notations = snapshot.notations.get(name)
+                columns = profile_table(connection, name, table.columns, notations)
                 profiles[name] = _marked(columns, known_columns)
                 step.advance()
         references = {
@@ -208,7 +205,7 @@ def _likely(
     keys: dict[str, tuple[str, ...]],
 ) -> LikelyDuplicates:
     """Score pairs on a connection of their own, which gives back what the profiling took."""
-    connection = snapshot.connect(memory_limit="1000MB")
+    connection = snapshot.connect(as_written=None, memory_limit="1000MB")
     try:
         return score_duplicates(connection, profiles, keys)
     finally:
@@ -260,12 +257,13 @@ def _column_row(column: ColumnProfile) -> dict[str, Any]:
 
 
 def _written(column: ColumnProfile) -> str:
-    """Say how dates and amounts are written where they are text."""
+    """Say how dates and amounts are written where they are text, and how that is known."""
+    if column.notation is not None:
+        plain = column.notation.why == "found"
+        return str(column.notation.notation) + ("" if plain else f" ({column.notation.why})")
     if column.type != "string":
         return ""
-    if column.look.date_order is not None:
-        return str(column.look.date_order)
-    return "decimal comma" if column.look.decimal_comma else ""
+    return str(column.look.date_order or "")
 
 
 def _range(column: ColumnProfile) -> str:
@@ -310,6 +308,8 @@ def _column_json(column: ColumnProfile) -> dict[str, Any]:
         "impossible_dates": column.impossible_dates,
         "date_order": str(look.date_order) if look.date_order else None,
         "decimal_comma": look.decimal_comma,
+        "written": None if column.notation is None else str(column.notation.notation),
+        "written_why": None if column.notation is None else column.notation.why,
         "mojibake": round(look.mojibake, 4),
         "shapes": [{"shape": shape, "rows": rows} for shape, rows in column.shapes],
         "picklist": None if picklist is None else [{"value": v, "rows": n} for v, n in picklist],

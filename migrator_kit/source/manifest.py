@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from migrator_kit.engagement import digest_text
 from migrator_kit.errors import SnapshotChanged
 from migrator_kit.source.model import SourceTable
+from migrator_kit.source.notation import Notation
 
 FILE_NAME = "manifest.json"
 
@@ -36,6 +37,22 @@ class Reference(_Part):
     to_columns: tuple[str, ...]
 
 
+class Extraction(_Part):
+    """How the rows of a table were read."""
+
+    how: Literal["whole", "by watermark"] = "whole"
+    why: str = ""
+    """Why a table was read whole though there was a snapshot before."""
+    column: str | None = None
+    since: str | None = None
+    """The greatest mark of the snapshot before: rows with this or a later one were read."""
+    rows_read: int | None = None
+    changed: int = 0
+    """Rows that are new or differ from the snapshot before."""
+    gone: int = 0
+    """Rows of the snapshot before that the source does not have any more."""
+
+
 class TableManifest(_Part):
     """One table: rows, Arrow type of each column, what the source declares, its parts."""
 
@@ -47,6 +64,9 @@ class TableManifest(_Part):
     parts: tuple[PartFile, ...]
     reading: dict[str, str] = {}
     """How the table was read, where that had to be found out, and what came up on the way."""
+    written: dict[str, Notation] = {}
+    """How dates and amounts are written in columns of text, as their values tell."""
+    extraction: Extraction = Extraction()
     taken_at: datetime
     """When its reading began: later than the snapshot's time where a broken run was resumed."""
 
@@ -57,6 +77,8 @@ class TableManifest(_Part):
         columns: dict[str, str],
         parts: tuple[PartFile, ...],
         notes: dict[str, str],
+        written: dict[str, Notation],
+        extraction: Extraction,
         taken_at: datetime,
     ) -> TableManifest:
         """Return the manifest of a table whose parts are written."""
@@ -70,6 +92,8 @@ class TableManifest(_Part):
             foreign_keys=tuple(keys),
             parts=parts,
             reading=table.reading | notes,
+            written=written,
+            extraction=extraction,
             taken_at=taken_at,
         )
 
@@ -93,6 +117,29 @@ class Manifest(_Part):
     """Changes made in the source up to here are in the snapshot."""
     source: Origin
     tables: dict[str, TableManifest]
+
+
+def extraction_lines(manifest: Manifest) -> list[str]:
+    """Return in words how the tables were read, where there was a snapshot before."""
+    lines = []
+    for name, table in manifest.tables.items():
+        how = table.extraction
+        if how.how == "by watermark":
+            lines.append(
+                f"{name}: by {how.column} since {how.since}: {how.rows_read:,} rows read, "
+                f"{how.changed:,} new or changed, {how.gone:,} gone"
+            )
+        elif how.why:
+            lines.append(f"{name}: read whole, because {how.why}")
+    return lines
+
+
+def size_of(path: Path) -> int | None:
+    """Return the bytes of a file; None where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def content_digest(tables: dict[str, TableManifest]) -> str:

@@ -6,14 +6,13 @@ rows, spread evenly over it. Values that fewer than SMALL_CELL rows share are co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from migrator_kit.engagement import TableSettings
 from migrator_kit.privacy import DataClass
 from migrator_kit.source.classify import propose
 from migrator_kit.source.contents import (
@@ -26,6 +25,7 @@ from migrator_kit.source.contents import (
     shapes,
 )
 from migrator_kit.source.model import quoted
+from migrator_kit.source.notation import Settled, as_settled
 
 SMALL_CELL = 5
 SAMPLE_ROWS = 20_000
@@ -35,7 +35,6 @@ MOST_SHAPES = 8
 _QUARTERS = "[0.25, 0.5, 0.75]"
 _SHAPED = (Content.TEXT, Content.CODE, Content.PHONE, Content.EMAIL, Content.DATE)
 _DATES = (Content.DATE, Content.DATETIME)
-_SHORT_ORDERS = (DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST, DateOrder.UNCLEAR)
 _NUMBERS = (Content.INTEGER, Content.DECIMAL)
 _NO_PICKLIST = (
     Content.EMPTY, Content.DATE, Content.DATETIME, Content.DECIMAL, Content.EMAIL, Content.PHONE,
@@ -77,6 +76,8 @@ class ColumnProfile:
     """Values with their counts, most frequent first; None where this is no closed list."""
     picklist_hidden: int = 0
     """Values of the closed list that too few rows share to be shown."""
+    notation: Settled | None = None
+    """How dates or amounts of a column of text are read, and why so."""
     custom: bool | None = None
     """Whether the profile does not know this column; None where no profile was given."""
 
@@ -100,16 +101,16 @@ def profile_table(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     columns: dict[str, str],
-    said: TableSettings | None = None,
+    notations: Mapping[str, Settled] | None = None,
 ) -> tuple[ColumnProfile, ...]:
     """Return the profiles of a table's columns (`columns`: name to Arrow type), in their order.
 
-    What is `said` of its dates and amounts goes before what they look like.
+    `notations` say how dates and amounts of columns are written; else it is judged by their looks.
     """
     counted = _count(connection, table, columns)
     sample = _sample(connection, table, counted)
-    told = said or TableSettings()
-    looked = [_looked_at(column, sample[column.name], told) for column in counted]
+    settled = notations or {}
+    looked = [_looked_at(c, sample[c.name], settled.get(c.name)) for c in counted]
     return tuple(_picklists(connection, table, _spread(connection, table, looked)))
 
 
@@ -131,19 +132,11 @@ def _sample(
     return values
 
 
-def _as_said(look: Look, told: TableSettings, kind: str) -> Look:
-    """Return a look with dates and amounts written as a person says they are."""
-    if told.day_first is not None and look.date_order in _SHORT_ORDERS:
-        order = DateOrder.DAY_FIRST if told.day_first else DateOrder.MONTH_FIRST
-        return replace(look, date_order=order)
-    if told.decimal_comma is not None and look.content is Content.DECIMAL and kind == "string":
-        return replace(look, decimal_comma=told.decimal_comma)
-    return look
-
-
-def _looked_at(column: ColumnProfile, values: pa.Array, told: TableSettings) -> ColumnProfile:
+def _looked_at(column: ColumnProfile, values: pa.Array, settled: Settled | None) -> ColumnProfile:
     """Add what the values look like: content, data class, quartiles, shapes, broken dates."""
-    look = _as_said(look_at(values, column.type), told, column.type)
+    look = look_at(values, column.type)
+    if settled is not None:
+        look = as_settled(look, settled.notation)
     proposed = propose(column.table, column.name, look)
     shaped: tuple[tuple[str, int], ...] = ()
     if look.content in _SHAPED:
@@ -156,6 +149,7 @@ def _looked_at(column: ColumnProfile, values: pa.Array, told: TableSettings) -> 
         class_confidence=proposed.confidence,
         class_reason=proposed.reason,
         shapes=shaped,
+        notation=settled,
     )
 
 

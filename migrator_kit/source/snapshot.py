@@ -9,23 +9,23 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 import duckdb
-import pyarrow as pa
-from pyarrow import parquet
-from pydantic import ValidationError
 
-from migrator_kit.engagement import BlobSettings, Engagement, digest_file, digest_text
+from migrator_kit.engagement import (
+    BlobSettings,
+    Engagement,
+    SourceSettings,
+    digest_file,
+    digest_text,
+)
 from migrator_kit.errors import GateClosed, MigratorError, SnapshotChanged, SourceError
-from migrator_kit.progress import SILENT, Progress, Step
+from migrator_kit.progress import SILENT, Progress
 from migrator_kit.source.carried import CarriedSource
 from migrator_kit.source.connect import open_source
 from migrator_kit.source.document_files import BLOBS, write_out
@@ -34,13 +34,15 @@ from migrator_kit.source.manifest import (
     FILE_NAME,
     Manifest,
     Origin,
-    PartFile,
     TableManifest,
     content_digest,
     read_manifest,
+    size_of,
 )
-from migrator_kit.source.model import Source, SourceTable, quoted
-from migrator_kit.source.parts import worked_ahead
+from migrator_kit.source.model import Source, quoted
+from migrator_kit.source.notation import Notation, Notations, readable, settle
+from migrator_kit.source.reading import Reading, SharedStep, write_table, write_tables
+from migrator_kit.source.watermark import Before
 
 _UNFINISHED = ".unfinished-"
 _RESUMABLE = timedelta(hours=24)
@@ -54,16 +56,40 @@ class Snapshot:
     manifest: Manifest
     snapshot_id: str
     digest: str
+    notations: Notations
+    """How columns of text with dates or amounts are read, by table."""
+
+    @property
+    def notation_digest(self) -> str:
+        """Return the digest of how dates and amounts in columns of text are read."""
+        settled = ((t, c, s.notation) for t, own in self.notations.items() for c, s in own.items())
+        return digest_text(*(text for place in sorted(settled) for text in place))
+
+    @property
+    def decimal_commas(self) -> frozenset[str]:
+        """Return the columns of text (`table.column`, in small letters) with a decimal comma."""
+        return frozenset(
+            f"{table}.{column}".casefold()
+            for table, own in self.notations.items()
+            for column, settled in own.items()
+            if settled.notation is Notation.DECIMAL_COMMA
+        )
 
     def tables(self) -> tuple[str, ...]:
         """Return the names of the tables, as the source spells them."""
         return tuple(self.manifest.tables)
 
     def connect(
-        self, *, memory_limit: str = "1500MB", threads: int = 2
+        self,
+        *,
+        as_written: Collection[str] | None = (),
+        memory_limit: str = "1500MB",
+        threads: int = 2,
     ) -> duckdb.DuckDBPyConnection:
         """Return a DuckDB connection with every table as a view. Raises SnapshotChanged.
 
+        Dates in columns of text come in ISO form, but for the columns `as_written`
+        (`table.column` or `*.column`, in small letters; None: all of them).
         Large operations spill into a hidden folder beside the snapshots. Nothing is downloaded.
         """
         self._check_sizes()
@@ -78,9 +104,17 @@ class Snapshot:
         )
         for name, table in self.manifest.tables.items():
             paths = ", ".join(_literal(self.folder / part.path) for part in table.parts)
-            view = f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet([{paths}])"
+            read = [] if as_written is None else list(self._readable(name, as_written))
+            columns = f"* REPLACE ({', '.join(read)})" if read else "*"
+            view = f"CREATE VIEW {quoted(name)} AS SELECT {columns} FROM read_parquet([{paths}])"
             connection.execute(view)
         return connection
+
+    def _readable(self, table: str, as_written: Collection[str]) -> Iterator[str]:
+        """Yield the columns that are read in another form than they are written in."""
+        places = (name.rpartition(".") for name in as_written)
+        raw = {column for place, _, column in places if place in ("*", table.casefold())}
+        yield from readable(self.notations.get(table, {}), raw)
 
     def files_root(self) -> Path | None:
         """Return the folder of the practice's documents; None where there is none."""
@@ -104,16 +138,21 @@ class Snapshot:
             part.path
             for table in self.manifest.tables.values()
             for part in table.parts
-            if _size(self.folder / part.path) != part.bytes
+            if size_of(self.folder / part.path) != part.bytes
         ]
         if changed:
             raise _changed(self, changed)
 
 
-def open_snapshot(folder: Path) -> Snapshot:
-    """Return the snapshot in `folder`. Raises SnapshotChanged where its manifest was altered."""
+def open_snapshot(folder: Path, said: SourceSettings | None = None) -> Snapshot:
+    """Return the snapshot in `folder`. Raises SnapshotChanged where its manifest was altered.
+
+    What is `said` of dates and amounts goes before what was found.
+    """
     manifest = read_manifest(folder)
-    return Snapshot(folder, manifest, manifest.snapshot_id, manifest.digest)
+    found = {name: table.written for name, table in manifest.tables.items()}
+    notations = settle(found, said.tables, day_first=said.day_first) if said else settle(found, {})
+    return Snapshot(folder, manifest, manifest.snapshot_id, manifest.digest, notations)
 
 
 def latest_snapshot(engagement: Engagement) -> Snapshot:
@@ -125,13 +164,16 @@ def latest_snapshot(engagement: Engagement) -> Snapshot:
             gate="snapshot",
             opens_with=f"migrator snapshot {engagement.folder}",
         )
-    return open_snapshot(found[-1])
+    return open_snapshot(found[-1], engagement.settings.source)
 
 
-def take_snapshot(engagement: Engagement, *, progress: Progress = SILENT) -> Snapshot:
-    """Read the whole source and return the new snapshot. Memory is bounded by the part.
+def take_snapshot(
+    engagement: Engagement, *, full: bool = False, progress: Progress = SILENT
+) -> Snapshot:
+    """Read the source and return the new snapshot. Memory is bounded by the part.
 
-    A run that broke off within the last day is taken up again. Raises SourceError where the source
+    After the first one, tables with a watermark are read from it on, unless `full`. A run that
+    broke off within the last day is taken up again. Raises SourceError where the source
     cannot be read, MigratorError where the disk is full.
     """
     settings = engagement.settings.source
@@ -143,9 +185,11 @@ def take_snapshot(engagement: Engagement, *, progress: Progress = SILENT) -> Sna
         total = sum(n or 0 for n in rows) if None not in rows else None
         try:
             with progress("Reading the source", total) as step:
-                write = partial(_table, source, folder, settings.part_rows, _Shared(step))
+                earlier = {} if full else _earlier(engagement, source)
+                reading = Reading(source, settings, folder, earlier, SharedStep(step))
+                write = partial(write_table, reading)
                 at_once = min(source.tables_at_once, engagement.settings.compute.workers)
-                tables = _tables(described, write, at_once)
+                tables = write_tables(described, write, at_once)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
@@ -193,82 +237,16 @@ def _blobs(
     return target
 
 
-class _Shared:
-    """A step of progress that several tables advance."""
-
-    def __init__(self, step: Step) -> None:
-        self._step, self._lock = step, threading.Lock()
-
-    def advance(self, count: int = 1) -> None:
-        """Say that `count` more rows are read."""
-        with self._lock:
-            self._step.advance(count)
-
-
-def _tables(
-    described: tuple[SourceTable, ...], write: Callable[[SourceTable], TableManifest], at_once: int
-) -> dict[str, TableManifest]:
-    """Write all tables, some side by side. After a failure no further table is begun."""
-    if at_once == 1:
-        return {table.name: write(table) for table in described}
-    with ThreadPoolExecutor(at_once, thread_name_prefix="tables") as pool:
-        futures = {table.name: pool.submit(write, table) for table in described}
-        try:
-            return {name: future.result() for name, future in futures.items()}
-        finally:
-            for future in futures.values():
-                future.cancel()
-
-
-def _table(
-    source: Source, folder: Path, part_rows: int, step: Step, table: SourceTable
-) -> TableManifest:
-    """Write one table, or return what an earlier run finished."""
-    target = folder / "tables" / quote(table.name, safe=" ")
-    record = target / "table.json"
-    finished = _finished(record, table, folder)
-    if finished is not None:
-        step.advance(finished.rows)
-        return finished
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir()
-    taken_at = datetime.now(UTC)
-    columns: dict[str, str] = {}
-    parts = []
-    numbered = enumerate(source.read(table.name, part_rows))
-    for part, schema in worked_ahead(numbered, partial(_write, target, folder), ahead=1):
-        columns = {field.name: str(field.type) for field in schema}
-        parts.append(part)
-        step.advance(part.rows)
-    notes = source.notes(table.name)
-    manifest = TableManifest.of(table, columns, tuple(parts), notes, taken_at)
-    record.write_text(manifest.model_dump_json())
-    return manifest
-
-
-def _finished(record: Path, table: SourceTable, folder: Path) -> TableManifest | None:
-    """Return what an earlier run wrote of a table, where it is whole and the table is the same."""
+def _earlier(engagement: Engagement, source: Source) -> dict[str, Before]:
+    """Return the tables of the newest snapshot, where it was taken from the same source."""
     try:
-        manifest = TableManifest.model_validate_json(record.read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return None
-    whole = all(_size(folder / part.path) == part.bytes for part in manifest.parts)
-    return manifest if whole and manifest.declared == table.columns else None
-
-
-def _write(
-    target: Path, folder: Path, numbered: tuple[int, pa.Table]
-) -> tuple[PartFile, pa.Schema]:
-    number, rows = numbered
-    path = target / f"part-{number:05d}.parquet"
-    parquet.write_table(rows, path, compression="zstd")
-    part = PartFile(
-        path=path.relative_to(folder).as_posix(),
-        rows=rows.num_rows,
-        bytes=path.stat().st_size,
-        sha256=digest_file(path),
-    )
-    return part, rows.schema
+        newest = latest_snapshot(engagement)
+    except (GateClosed, SnapshotChanged):
+        return {}
+    origin = newest.manifest.source
+    if (origin.kind, origin.location) != (source.kind, source.location):
+        return {}
+    return {name: Before(t, newest.folder) for name, t in newest.manifest.tables.items()}
 
 
 def _finish(
@@ -297,18 +275,11 @@ def _finish(
     (folder / FILE_NAME).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
     final = engagement.snapshots / snapshot_id
     folder.replace(final)
-    return open_snapshot(final)
+    return open_snapshot(final, engagement.settings.source)
 
 
 def _folders(folder: Path, tables: dict[str, TableManifest]) -> set[Path]:
     return {(folder / part.path).parent for table in tables.values() for part in table.parts}
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
 
 
 def _literal(path: Path) -> str:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import MetaData, Table, create_engine, event, inspect, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    MetaData,
+    Select,
+    Table,
+    create_engine,
+    event,
+    func,
+    inspect,
+    or_,
+    select,
+)
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -20,6 +32,7 @@ from migrator_kit.errors import SourceError
 from migrator_kit.source import dialects
 from migrator_kit.source.model import Closing, ForeignKey, SourceTable, distinct_names
 from migrator_kit.source.parts import chunks, in_parts, worked_ahead
+from migrator_kit.source.since import Since, Sum
 
 _WRITES = re.compile(
     r"^\W*(insert|update|delete|merge|replace|create|drop|alter|truncate|grant|revoke|exec|call)\b",
@@ -62,11 +75,64 @@ class SqlSource(Closing):
                 f"{self.location} has no table {table}.",
                 hint=f"Tables found: {', '.join(sorted(known))}",
             )
-        reflected = self._metadata.tables[table]
-        fields = [dialects.arrow_type(column) or pa.string() for column in reflected.columns]
-        names = distinct_names(column.name for column in reflected.columns)
-        schema = pa.schema(list(zip(names, fields, strict=True)))
-        return in_parts(self._batches(reflected, schema), part_rows, schema)
+        return self._selected(table, part_rows)
+
+    def types(self, table: str) -> dict[str, str]:
+        """Return the Arrow type of each column, as `read` would give it."""
+        return {field.name: str(field.type) for field in _schema(self._columns(table))}
+
+    def read_since(self, table: str, part_rows: int, since: Since) -> Iterator[pa.Table]:
+        """Yield the rows of a table that are not older than a mark, or have none."""
+        mark = self._columns(table)[since.column]
+        newer = or_(mark >= dialects.mark_of(mark, since.value), mark.is_(None))
+        return self._selected(table, part_rows, where=newer)
+
+    def read_keys(self, table: str, columns: list[str], part_rows: int) -> Iterator[pa.Table]:
+        """Yield some columns of all rows."""
+        return self._selected(table, part_rows, columns=columns)
+
+    def read_rows(self, table: str, key: str, values: list[Any]) -> Iterator[pa.Table]:
+        """Yield the rows with the given keys."""
+        chosen = self._columns(table)[key].in_(values)
+        return self._selected(table, max(len(values), 1), where=chosen)
+
+    def sums(self, table: str) -> dict[str, Sum]:
+        """Return what the values of each column add up to."""
+        columns = self._columns(table)
+        terms = {name: dialects.term(column, self.kind) for name, column in columns.items()}
+        wanted = [
+            one
+            for name, column in columns.items()
+            for one in (func.count(column), func.sum(terms[name].value))
+        ]
+        refused = f"table {table} cannot be read"
+        with _no_leak(self._url, refused, reading=True), self._reader() as connection:
+            row = connection.execute(select(*wanted)).one()
+        return {
+            name: Sum(filled, int(total or 0) if term.in_duckdb else None, term.in_duckdb)
+            for (name, term), filled, total in zip(terms.items(), row[::2], row[1::2], strict=True)
+        }
+
+    def _columns(self, table: str) -> dict[str, Column[Any]]:
+        """Return the columns of a table under the names they have in a snapshot."""
+        reflected = self._metadata.tables[table].columns
+        return dict(zip(distinct_names(c.name for c in reflected), reflected, strict=True))
+
+    def _selected(
+        self,
+        table: str,
+        part_rows: int,
+        *,
+        columns: Sequence[str] | None = None,
+        where: ColumnElement[bool] | None = None,
+    ) -> Iterator[pa.Table]:
+        known = self._columns(table)
+        chosen = known if columns is None else {name: known[name] for name in columns}
+        schema = _schema(chosen)
+        wanted = select(*(dialects.selected(column) for column in chosen.values()))
+        wanted = wanted.order_by(*self._metadata.tables[table].primary_key)
+        wanted = wanted if where is None else wanted.where(where)
+        return in_parts(self._batches(table, wanted, schema), part_rows, schema)
 
     def notes(self, table: str) -> dict[str, str]:  # noqa: ARG002
         """Return nothing: a server says how its text is encoded."""
@@ -120,19 +186,14 @@ class SqlSource(Closing):
             foreign_keys=tuple(_foreign_keys(self._connection, name)),
         )
 
-    def _batches(self, table: Table, schema: pa.Schema) -> Iterator[pa.Table]:
-        wanted = select(*(dialects.selected(column) for column in table.columns))
-        wanted = wanted.order_by(*table.primary_key)
-
+    def _batches(self, table: str, wanted: Select[Any], schema: pa.Schema) -> Iterator[pa.Table]:
         def build(rows: list[tuple[Any, ...]]) -> pa.Table:
             columns = zip(*rows, strict=True)
-            arrays = [
-                _array(v, field, table.name) for v, field in zip(columns, schema, strict=True)
-            ]
+            arrays = [_array(v, field, table) for v, field in zip(columns, schema, strict=True)]
             return pa.table(arrays, schema=schema)
 
         with (
-            _no_leak(self._url, f"table {table.name} cannot be read", reading=True),
+            _no_leak(self._url, f"table {table} cannot be read", reading=True),
             self._reader() as connection,
         ):
             result = connection.execute(
@@ -144,6 +205,11 @@ class SqlSource(Closing):
 
             yield from worked_ahead(chunks(fetch, _size_of), build)
             result.close()
+
+
+def _schema(columns: Mapping[str, Column[Any]]) -> pa.Schema:
+    fields = [(name, dialects.arrow_type(c) or pa.string()) for name, c in columns.items()]
+    return pa.schema(fields)
 
 
 class _no_leak:  # noqa: N801

@@ -19,6 +19,8 @@ from migrator_kit.errors import SourceError
 from migrator_kit.source.encoding import repaired
 from migrator_kit.source.model import Closing, ForeignKey, SourceTable, quoted
 from migrator_kit.source.parts import chunks, in_parts, worked_ahead
+from migrator_kit.source.since import Since, Sum
+from migrator_kit.source.sqlite_columns import Column, column_of, is_text, term
 
 MAGIC = b"SQLite format 3\x00"
 _COLUMNS_AT_ONCE = 50
@@ -26,13 +28,11 @@ _COLUMNS_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
-    """How one column is read: its type in Arrow, and whether through SQLite's JSON writer."""
+class Where:
+    """Which rows of a table are read."""
 
-    name: str
-    type: pa.DataType
-    plain: bool
-    """Text and whole numbers go as JSON; fractions, bytes and mixed values cell by cell."""
+    condition: str
+    values: tuple[Any, ...]
 
 
 _COMBINATIONS = 2_000
@@ -50,6 +50,7 @@ class SqliteSource(Closing):
         self._connection = _connect(path)
         self._tables: dict[str, SourceTable] | None = None
         self._notes: dict[str, dict[str, str]] = {}
+        self._read_as: dict[str, list[Column]] = {}
 
     def describe(self) -> tuple[SourceTable, ...]:
         """Return the tables by name. Raises SourceError where the file holds none."""
@@ -74,9 +75,54 @@ class SqliteSource(Closing):
                 f"{self._path.name} holds no table {table}.",
                 hint=f"Tables found: {', '.join(tables)}",
             )
-        columns = self._columns(tables[table])
+        return self._selected(table, self._columns(tables[table]), part_rows)
+
+    def types(self, table: str) -> dict[str, str]:
+        """Return the Arrow type of each column, as `read` would give it."""
+        return {column.name: str(column.type) for column in self._known(table)}
+
+    def read_since(self, table: str, part_rows: int, since: Since) -> Iterator[pa.Table]:
+        """Yield the rows of a table that are not older than a mark, or have none."""
+        mark = quoted(since.column)
+        where = Where(f"{mark} >= ? OR {mark} IS NULL", (since.value,))
+        return self._selected(table, self._known(table), part_rows, where)
+
+    def read_keys(self, table: str, columns: list[str], part_rows: int) -> Iterator[pa.Table]:
+        """Yield some columns of all rows."""
+        known = {column.name: column for column in self._known(table)}
+        return self._selected(table, [known[name] for name in columns], part_rows)
+
+    def read_rows(self, table: str, key: str, values: list[Any]) -> Iterator[pa.Table]:
+        """Yield the rows with the given keys."""
+        marks = ", ".join("?" * len(values))
+        where = Where(f"{quoted(key)} IN ({marks})", tuple(values))
+        return self._selected(table, self._known(table), max(len(values), 1), where)
+
+    def sums(self, table: str) -> dict[str, Sum]:
+        """Return what the values of each column add up to."""
+        columns = self._known(table)
+        terms = [term(column) for column in columns]
+        totals = [f"total({term})" if term else "NULL" for term in terms]
+        pairs = zip(columns, totals, strict=True)
+        wanted = ", ".join(f"count({quoted(c.name)}), {total}" for c, total in pairs)
+        (row,) = self._all(f"SELECT {wanted} FROM {quoted(table)}")
+        return {
+            column.name: Sum(row[2 * n], int(row[2 * n + 1]) if term else None, term)
+            for n, (column, term) in enumerate(zip(columns, terms, strict=True))
+        }
+
+    def _known(self, table: str) -> list[Column]:
+        """Return how the columns of a table are read; looked into once."""
+        if table not in self._read_as:
+            tables = {known.name: known for known in self.describe()}
+            self._read_as[table] = self._columns(tables[table])
+        return self._read_as[table]
+
+    def _selected(
+        self, table: str, columns: list[Column], part_rows: int, where: Where | None = None
+    ) -> Iterator[pa.Table]:
         schema = pa.schema([(column.name, column.type) for column in columns])
-        return in_parts(self._batches(table, columns, schema), part_rows, schema)
+        return in_parts(self._batches(table, columns, schema, where), part_rows, schema)
 
     def notes(self, table: str) -> dict[str, str]:
         """Return what reading the table brought to light."""
@@ -121,10 +167,10 @@ class SqliteSource(Closing):
             name for _, name in sorted((row[5], row[1].decode()) for row in info if row[5])
         )
 
-    def _columns(self, table: SourceTable) -> list[_Column]:
+    def _columns(self, table: SourceTable) -> list[Column]:
         """Decide each column's type from its declaration and the storage classes it holds."""
         held = self._classes(table)
-        return [_column(name, declared, held[name]) for name, declared in table.columns.items()]
+        return [column_of(name, declared, held[name]) for name, declared in table.columns.items()]
 
     def _classes(self, table: SourceTable) -> dict[str, set[str]]:
         """Return the storage classes that each column holds over all rows, null left out.
@@ -132,7 +178,7 @@ class SqliteSource(Closing):
         Text columns can hold nothing but text and blobs, and SQLite sorts blobs after all text.
         """
         place = f"FROM {quoted(table.name)}"
-        texts = [name for name, declared in table.columns.items() if _is_text(declared.upper())]
+        texts = [name for name, declared in table.columns.items() if is_text(declared.upper())]
         held = {name: {"text"} for name in texts}
         blobs = [f"{quoted(name)} >= x''" for name in texts]
         if texts and self._all(f"SELECT 1 {place} WHERE {' OR '.join(blobs)} LIMIT 1"):
@@ -158,14 +204,18 @@ class SqliteSource(Closing):
             for name, values in zip(names, columns, strict=True)
         }
 
-    def _batches(self, table: str, columns: list[_Column], schema: pa.Schema) -> Iterator[pa.Table]:
+    def _batches(
+        self, table: str, columns: list[Column], schema: pa.Schema, where: Where | None
+    ) -> Iterator[pa.Table]:
         """Yield small tables: SQLite writes plain columns as JSON, Arrow reads it in a thread."""
         plain = [column for column in columns if column.plain]
         cells = [column for column in columns if not column.plain]
         step = _COLUMNS_AT_ONCE
         groups = [plain[i : i + step] for i in range(0, len(plain), step)]
         wanted = [_as_json(group) for group in groups] + [quoted(c.name) for c in cells]
-        cursor = self._connection.execute(f"SELECT {', '.join(wanted)} FROM {quoted(table)}")
+        asked = f"SELECT {', '.join(wanted)} FROM {quoted(table)}"
+        asked += f" WHERE {where.condition}" if where else ""
+        cursor = self._connection.execute(asked, where.values if where else ())
 
         def build(rows: list[Row]) -> pa.Table:
             values = list(zip(*rows, strict=True))
@@ -185,7 +235,7 @@ class SqliteSource(Closing):
             raise _unreadable(self._path, error, table) from None
 
     def _from_json(
-        self, table: str, group: list[_Column], lines: tuple[bytes, ...]
+        self, table: str, group: list[Column], lines: tuple[bytes, ...]
     ) -> dict[str, pa.ChunkedArray]:
         """Return one column each from lines of JSON. Bytes that are not UTF-8 are repaired."""
         text = b"\n".join(lines)
@@ -201,7 +251,7 @@ class SqliteSource(Closing):
             self._notes.setdefault(table, {})["not UTF-8, read in part as"] = page
         return "\n".join(texts).encode()
 
-    def _from_cells(self, table: str, column: _Column, found: tuple[Any, ...]) -> pa.Array:
+    def _from_cells(self, table: str, column: Column, found: tuple[Any, ...]) -> pa.Array:
         """Return a column of Python values; mixed ones become text that loses nothing."""
         if column.type == pa.float64():
             return _floats(found)
@@ -224,46 +274,7 @@ def _floats(values: tuple[Any, ...]) -> pa.Array:
         return pa.array([None if v is None else float(v) for v in values], pa.float64())
 
 
-def _column(name: str, declared: str, held: set[str]) -> _Column:
-    """Return how a column is read, from its declared type and the storage classes found.
-
-    `held` has classes among blob, integer, real, text, the first and the last by name for sure.
-    """
-    upper = declared.upper()
-    if not held:
-        return _Column(name, _declared_type(upper), plain=True)
-    if held == {"blob"}:
-        return _Column(name, pa.binary(), plain=False)
-    if held == {"text"}:
-        return _Column(name, pa.string(), plain=True)
-    if "DATE" in upper or "TIME" in upper or not held <= {"integer", "real"}:
-        return _Column(name, pa.string(), plain=False)
-    if held == {"integer"} and not _is_fraction(upper):
-        return _Column(name, pa.int64(), plain=True)
-    return _Column(name, pa.float64(), plain=False)
-
-
-def _is_text(declared: str) -> bool:
-    """Whether SQLite turns numbers into text in a column of this declared type."""
-    texts = any(word in declared for word in ("CHAR", "CLOB", "TEXT"))
-    return texts and "INT" not in declared
-
-
-def _is_fraction(declared: str) -> bool:
-    """Whether a declared type means amounts, which are fractions even where all are whole."""
-    return any(word in declared for word in ("REAL", "FLOA", "DOUB", "NUMERIC", "DECI", "MONEY"))
-
-
-def _declared_type(declared: str) -> pa.DataType:
-    """Return the type of a column that holds no value, by SQLite's rules of affinity."""
-    if "INT" in declared:
-        return pa.int64()
-    if _is_fraction(declared):
-        return pa.float64()
-    return pa.binary() if "BLOB" in declared else pa.string()
-
-
-def _as_json(columns: list[_Column]) -> str:
+def _as_json(columns: list[Column]) -> str:
     pairs = ", ".join(f"'{i}', {quoted(column.name)}" for i, column in enumerate(columns))
     return f"json_object({pairs})"
 

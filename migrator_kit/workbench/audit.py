@@ -64,7 +64,6 @@ def inventory_of(session: Session) -> Inventory:
             rules=_rules(session, mapping),
             file_limit_mb=session.engagement.settings.target.file_limit_mb,
             time_zone=session.engagement.settings.source.time_zone,
-            table_settings=session.engagement.settings.source.tables,
             likely_duplicates=True,
             progress=session.progress,
         )

@@ -107,7 +107,8 @@ def _sample_record(session: Session) -> dict[str, Any]:
 
 def _dataset(session: Session) -> str:
     """Return the digest of what the newest snapshot and the mapping shape to."""
-    return dataset_digest(session.snapshot, session.mapping, locale_of(session.engagement))
+    locale = locale_of(session.engagement, session.snapshot)
+    return dataset_digest(session.snapshot, session.mapping, locale)
 
 
 def _signed_before(session: Session) -> str | None:

@@ -78,7 +78,7 @@ class ReviewDesk:
         if rules == self._seen:
             return
         session = self._session
-        locale = locale_of(session.engagement)
+        locale = locale_of(session.engagement, session.snapshot)
         self._samples = samples(session.snapshot, mapping, locale, reveal=session.reveal)
         self._values = {
             f"{one.item.object}.{one.row.target}": one

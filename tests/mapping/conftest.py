@@ -32,7 +32,10 @@ class FrameSnapshot:
             whole.update(path.name.encode() + path.read_bytes())
         return whole.hexdigest()
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
+    notation_digest = ""
+    decimal_commas: frozenset[str] = frozenset()
+
+    def connect(self, **_: object) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect()
         for path in sorted(self.folder.glob("*.parquet")):
             connection.execute(f"CREATE VIEW {path.stem} AS SELECT * FROM read_parquet('{path}')")

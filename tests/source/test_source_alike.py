@@ -1,21 +1,19 @@
-"""The same practice, however it comes, gives the same inventory."""
+"""A practice as JSON lines and as a dump gives the inventory of its database.
+
+The other routes stand in test_source_routes.py.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pandas as pd
 import pytest
-from sqlalchemy import create_engine, text
 
 from migrator_kit.engagement import Engagement
 from migrator_kit.source.inventory import Inventory, inventory
@@ -53,35 +51,6 @@ def as_database(folder: Path) -> Path:
     return path
 
 
-def as_greek_csv(folder: Path) -> Path:
-    """Windows-1253, semicolons, day first, decimal commas."""
-    for name, (columns, rows) in TABLES.items():
-        lines = [";".join(columns), *(";".join(map(greek, row)) for row in rows)]
-        (folder / f"{name}.csv").write_bytes("\r\n".join(lines).encode("cp1253"))
-    return folder
-
-
-def greek(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.2f}".replace(".", ",")
-    if isinstance(value, str) and value[4:5] == "-":
-        day, _, time = value.partition(" ")
-        year, month, number = day.split("-")
-        return f"{number}/{month}/{year}{' ' + time if time else ''}"
-    return str(value)
-
-
-def as_workbook(folder: Path) -> Path:
-    workbook = openpyxl.Workbook(write_only=True)
-    for name, (columns, rows) in TABLES.items():
-        sheet = workbook.create_sheet(name)
-        sheet.append(columns)
-        for row in rows:
-            sheet.append(row)
-    workbook.save(folder / "practice.xlsx")
-    return folder / "practice.xlsx"
-
-
 def as_json_lines(folder: Path) -> Path:
     for name, (columns, rows) in TABLES.items():
         lines = [json.dumps(dict(zip(columns, row, strict=True))) for row in rows]
@@ -102,7 +71,7 @@ def as_dump(folder: Path) -> Path:
     return folder / "practice.sql"
 
 
-FORMS = {"csv": as_greek_csv, "xlsx": as_workbook, "jsonl": as_json_lines, "sql": as_dump}
+FORMS = {"jsonl": as_json_lines, "sql": as_dump}
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
@@ -120,90 +89,3 @@ def alike(one: Inventory, two: Inventory) -> None:
     pd.testing.assert_frame_equal(one.columns()[kept], two.columns()[kept])
     pd.testing.assert_frame_equal(one.relations(), two.relations())
     pd.testing.assert_frame_equal(one.oddities, two.oddities)
-
-
-class Service(BaseHTTPRequestHandler):
-    """Hands out the practice as JSON lists, one a table."""
-
-    def do_GET(self) -> None:
-        columns, rows = TABLES[self.path.strip("/")]
-        body = json.dumps([dict(zip(columns, row, strict=True)) for row in rows]).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Keep the output of the tests clean."""
-
-
-@contextmanager
-def serving() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def test_a_service_gives_the_inventory_of_the_database(
-    tmp_path: Path, new_engagement: Callable[..., Engagement]
-) -> None:
-    one = inventory(take_snapshot(new_engagement(as_database(tmp_path))), time_zone="UTC")
-    with serving() as url:
-        tables = {name: {"path": f"/{name}"} for name in TABLES}
-        two = inventory(
-            take_snapshot(new_engagement(url, rest={"tables": tables})), time_zone="UTC"
-        )
-    alike(one, two)
-
-
-SERVERS = {"postgresql": "MIGRATOR_TEST_POSTGRES_URL", "mysql": "MIGRATOR_TEST_MARIADB_URL"}
-
-
-@pytest.mark.parametrize("kind", sorted(SERVERS))
-def test_a_server_gives_the_inventory_of_the_database(
-    kind: str, tmp_path: Path, new_engagement: Callable[..., Engagement]
-) -> None:
-    address = os.environ.get(SERVERS[kind])
-    if not address:
-        pytest.skip(f"{SERVERS[kind]} names no server")
-    one = inventory(take_snapshot(new_engagement(as_database(tmp_path))), time_zone="UTC")
-    admin = create_engine(address, isolation_level="AUTOCOMMIT")
-    name = f"migrator_alike_{os.getpid()}"
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    url = admin.url.set(database=name)
-    own = create_engine(url)
-    try:
-        moment = "timestamp" if kind == "postgresql" else "datetime"
-        with own.begin() as connection:
-            connection.execute(
-                text("CREATE TABLE people (person_id varchar(5), last_name varchar(60), born date)")
-            )
-            connection.execute(
-                text(
-                    "CREATE TABLE visits (visit_id integer, person_id varchar(5), "
-                    f"starts_at {moment}, fee decimal(10,2))"
-                )
-            )
-            for table, (columns, rows) in TABLES.items():
-                marks = ", ".join(f":{column}" for column in columns)
-                values = [dict(zip(columns, row, strict=True)) for row in rows]
-                connection.execute(text(f"INSERT INTO {table} VALUES ({marks})"), values)
-        two = inventory(
-            take_snapshot(new_engagement(url.render_as_string(hide_password=False))),
-            time_zone="UTC",
-        )
-    finally:
-        own.dispose()
-        with admin.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name}"))
-        admin.dispose()
-    alike(one, two)

@@ -142,8 +142,7 @@ def test_a_person_says_how_dates_and_amounts_of_a_table_are_written(
     (exports / "visits.csv").write_text("\n".join(["visit_id;seen;fee", *lines]))
     tables = {"visits": {"day_first": day_first, "decimal_comma": False}}
     engagement = new_engagement(exports, tables=tables)
-    said = engagement.settings.source.tables
-    found = inventory(take_snapshot(engagement), table_settings=said)
+    found = inventory(take_snapshot(engagement))
     columns = {column.name: column for column in found.columns_found()}
     assert (columns["seen"].last, columns["fee"].maximum) == (last, 59_500)
     assert found.oddities.empty

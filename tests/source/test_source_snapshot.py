@@ -186,7 +186,7 @@ def test_a_full_disk_is_one_clear_error(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("migrator_kit.source.snapshot.parquet.write_table", full)
+    monkeypatch.setattr("migrator_kit.source.part_files.parquet.write_table", full)
     with pytest.raises(MigratorError, match="is full") as caught:
         take_snapshot(new_engagement(practice_db))
     assert "goes on where it stopped" in str(caught.value)

@@ -17,10 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migrator_kit.mapping.transforms.columns import to_arrow
+from migrator_kit.source.contents import CENTURY_TURN
 
 FIRST_YEAR, LAST_YEAR = 1800, 2100
-CENTURY_TURN = 30
-"""Two digits up to this are years of 2000, those above are years of 1900."""
 
 _TIME = (
     r"(?:(?:[T ,]|\s)\s*(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})"

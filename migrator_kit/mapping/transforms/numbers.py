@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -13,6 +11,7 @@ from migrator_kit.mapping.rejects import RejectReason
 from migrator_kit.mapping.transforms.columns import to_arrow, to_series
 from migrator_kit.mapping.transforms.placeholders import is_placeholder
 from migrator_kit.mapping.transforms.registry import (
+    AmountOptions,
     Options,
     Transformed,
     many_columns,
@@ -27,13 +26,12 @@ _CURRENCY = (
 _PLAIN = r"^[+-]?\d{1,16}(?:\.\d+)?$"
 
 
-class DecimalOptions(Options):
+class DecimalOptions(AmountOptions):
     """`decimal`: the sign before the fraction. `places`: decimals kept, the half rounded up.
 
     `placeholders`: numbers that mean not known, such as -1.
     """
 
-    decimal: Literal[".", ","] = "."
     places: int = 2
     placeholders: tuple[str, ...] = ()
 
@@ -41,7 +39,7 @@ class DecimalOptions(Options):
 @one_column("decimal", version=2, options=DecimalOptions, gives=NUMBER)
 def decimal(values: pd.Series, options: DecimalOptions) -> Transformed:
     """A number or an amount of money, currency signs and grouping left out."""
-    texts = _digits(to_arrow(values), options.decimal)
+    texts = _digits(to_arrow(values), options.decimal or ".")
     plain = pc.fill_null(pc.match_substring_regex(texts, _PLAIN), False)
     short = pc.replace_substring_regex(texts, pattern=r"(\.\d{12})\d+$", replacement=r"\1")
     exact = pc.if_else(plain, short, None).cast(pa.decimal128(38, 12))
@@ -51,7 +49,7 @@ def decimal(values: pd.Series, options: DecimalOptions) -> Transformed:
     return _with_placeholders(values, nearest, plain, options.placeholders)
 
 
-class IntegerOptions(Options):
+class IntegerOptions(AmountOptions):
     """`digits`: how many fit (9 in a number field, 18 in a long integer, fact sheet 2.5)."""
 
     digits: int = 9
@@ -61,7 +59,7 @@ class IntegerOptions(Options):
 @one_column("integer", version=1, options=IntegerOptions, gives=WHOLE)
 def integer(values: pd.Series, options: IntegerOptions) -> Transformed:
     """A whole number; a fraction is refused unless it is zero."""
-    texts = _digits(to_arrow(values), ".")
+    texts = _digits(to_arrow(values), options.decimal or ".")
     texts = pc.replace_substring_regex(texts, pattern=r"\.0+$", replacement="")
     texts = pc.replace_substring_regex(texts, pattern=r"^([+-]?)0+(\d)", replacement=r"\1\2")
     texts = pc.replace_substring_regex(texts, pattern=r"^\+", replacement="")

@@ -7,9 +7,9 @@ number of rows. A transform that takes several columns sees them whole, as text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -42,6 +42,12 @@ class LocalOptions(Options):
     day_first: bool | None = None
 
 
+class AmountOptions(Options):
+    """Options of transforms that read numbers; what is None is filled from `Locale`."""
+
+    decimal: Literal[".", ","] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Locale:
     """How the practice writes times, phone numbers and dates."""
@@ -49,6 +55,15 @@ class Locale:
     zone: str = "UTC"
     region: str | None = None
     day_first: bool = False
+    decimal_commas: frozenset[str] = frozenset()
+    """Columns (`table.column`, in small letters) whose amounts have a decimal comma."""
+    decimal_comma: bool = False
+    """Whether the columns at hand have one: see `of_columns`."""
+
+    def of_columns(self, places: Iterable[str]) -> Locale:
+        """Return the locale of a rule whose values come from these columns of the source."""
+        named = {place.casefold() for place in places}
+        return replace(self, decimal_comma=bool(named) and named <= self.decimal_commas)
 
 
 class Transformed(NamedTuple):
@@ -136,6 +151,8 @@ def read_options(name: str, options: dict[str, Any], locale: Locale | None = Non
             for problem in error.errors(include_input=False, include_url=False)
         ]
         raise MappingError(f"Wrong options for {name!r}.", findings=findings) from None
+    if locale is not None and isinstance(read, AmountOptions) and read.decimal is None:
+        return read.model_copy(update={"decimal": "," if locale.decimal_comma else "."})
     if locale is None or not isinstance(read, LocalOptions):
         return read
     known = {"zone": locale.zone, "region": locale.region, "day_first": locale.day_first}
