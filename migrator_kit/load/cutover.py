@@ -19,6 +19,9 @@ from migrator_kit.load.ledger import Ledger
 from migrator_kit.load.states import Call
 from migrator_kit.zoho import limits
 
+CLOCK_FILE = "cutover_clock.json"
+"""Beside the page of a delta: the clock as it stood then, for `status`."""
+
 PROMISED_MINUTES = 120.0
 """The practice was promised one to two hours."""
 

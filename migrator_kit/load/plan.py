@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,7 @@ from migrator_kit.load.opening import open_job
 from migrator_kit.load.order import LoadStep, load_order
 from migrator_kit.load.paths import Path, WriteCost, bulk_from, create_cost
 from migrator_kit.load.revisions import step_outlook
+from migrator_kit.load.schedule import Allowance, schedule
 from migrator_kit.load.states import Action, Call
 from migrator_kit.load.target import Target
 from migrator_kit.mapping.model import Landing
@@ -49,11 +51,13 @@ class ModulePlan:
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """The plan of a load. `holds` counts the records that wait, by object and reason."""
+    """The plan of a load. `holds` counts the records that wait, by object and reason; `windows`
+    spreads a plan that does not fit over the rolling 24 hours (see `schedule`)."""
 
     modules: tuple[ModulePlan, ...]
     holds: pd.DataFrame
     credits_left: int
+    windows: pd.DataFrame
 
     @property
     def credits(self) -> int:
@@ -89,6 +93,10 @@ class LoadPlan:
                 for one in self.modules
             },
             "fits": self.fits,
+            "schedule": [
+                {**row, "begins_at": row["begins_at"].isoformat(timespec="minutes")}
+                for row in self.windows.to_dict("records")
+            ],
         }  # fmt: skip
 
 
@@ -115,11 +123,17 @@ def plan_job(job: LoadJob) -> LoadPlan:
         stood = modules.get(fresh.module)
         modules[fresh.module] = fresh if stood is None else _sum(stood, fresh)
     rows = [(name, reason, count) for (name, reason), count in sorted(holds.items())]
-    return LoadPlan(
-        tuple(modules.values()),
-        pd.DataFrame(rows, columns=["object", "reason", "records"]),
-        job.target.client.credits.remaining,
-    )
+    held = pd.DataFrame(rows, columns=["object", "reason", "records"])
+    planned, meter = tuple(modules.values()), job.target.client.credits
+    allowance = Allowance(meter.budget, meter.remaining, datetime.now(UTC), meter.free_again_at)
+    return LoadPlan(planned, held, allowance.left, _windows(planned, allowance))
+
+
+def _windows(planned: Sequence[ModulePlan], allowance: Allowance) -> pd.DataFrame:
+    """Return the schedule of a plan that does not fit; no row where it does."""
+    fits = sum(one.credits for one in planned) <= allowance.left
+    costs = [(one.module, one.create + one.update, one.credits) for one in planned]
+    return schedule([] if fits else costs, allowance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from migrator_kit.evidence.findings import Finding, Findings, Level
 from migrator_kit.evidence.lists import write_list
 from migrator_kit.evidence.tables import Table, Tables, facts
 from migrator_kit.load.accounts import exclusion_list
-from migrator_kit.load.cutover import CutoverClock, cutover_clock
+from migrator_kit.load.cutover import CLOCK_FILE, CutoverClock, cutover_clock
 from migrator_kit.load.delta import run_delta_plan
 from migrator_kit.load.loader import run_load
 from migrator_kit.load.org_state import org_state
@@ -65,11 +65,20 @@ def plan(session: Session) -> Tables:
         f"{session.plan.writes:,} records are to be written for {session.plan.credits:,} credits; "
         f"{session.plan.credits_left:,} are left."
     )
-    remedy = "" if fits else "The load stops before the limit and goes on from there later."
+    windows = session.plan.windows
+    remedy = (
+        ""
+        if fits
+        else (
+            f"It takes {windows['window'].nunique()} windows, see the schedule: the load stops clean "
+            "before the limit, says when credits are free again, and goes on when it is run again."
+        )
+    )
     return Tables(
         [
             Findings.of([Finding(Level.GOOD if fits else Level.DECISION, text, remedy)]),
             Table(session.plan.table(), "The plan"),
+            *([] if fits else [Table(windows, "Schedule over the rolling 24 hours")]),
             Table(session.plan.holds, "Records that wait", empty="No record waits."),
         ]
     )
@@ -115,6 +124,8 @@ def clock(session: Session) -> Tables:
         gap_hours=HOURS_BEFORE_THE_FREEZE,
         other_minutes=_measured_minutes(session),
     )
+    told = json.dumps(made.to_json() | {"run_id": session.run_id}, indent=1)
+    (session.run_folder / CLOCK_FILE).write_text(told, encoding="utf-8")
     level = Level.GOOD if made.fits else Level.PROBLEM
     text = (
         f"The freeze takes {made.freeze_minutes:,.1f} minutes where a delta ran the day before; "

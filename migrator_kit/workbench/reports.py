@@ -14,6 +14,7 @@ from migrator_kit.compare.readback import read_back
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import GateClosed, MigratorError
 from migrator_kit.load.accounts import object_counts
+from migrator_kit.load.cutover import CLOCK_FILE
 from migrator_kit.load.plan import plan_load
 from migrator_kit.load.provision import field_names
 from migrator_kit.load.triage import triage
@@ -47,6 +48,7 @@ def status_report(engagement: Engagement) -> dict[str, Any]:
         "gates": gates,
         "failures": [],
         "target_digest": None,
+        "cutover_clock": cutover_clock_of(engagement),
         "evidence": str(evidence) if evidence else None,
     }
     if not gates["shaped"]["open"]:
@@ -57,6 +59,15 @@ def status_report(engagement: Engagement) -> dict[str, Any]:
     report["failures"] = json.loads(causes.to_json(orient="records"))
     report["target_digest"] = _digest(session)
     return report
+
+
+def cutover_clock_of(engagement: Engagement) -> dict[str, Any] | None:
+    """Return the cutover clock of the newest delta (`load.cutover`), or None before the first."""
+    found = sorted(engagement.runs.glob(f"*/{CLOCK_FILE}"))
+    if not found:
+        return None
+    clock: dict[str, Any] = json.loads(found[-1].read_text(encoding="utf-8"))
+    return clock
 
 
 def evidence_page(engagement: Engagement) -> Path | None:
@@ -83,6 +94,13 @@ def status_text(report: dict[str, Any]) -> str:
         f"{cause['cause']} {cause['remedy']}"
         for cause in report["failures"]
     ]
+    clock = report["cutover_clock"]
+    if clock is not None:
+        lines.append(
+            f"\nCutover: a freeze of {clock['freeze_minutes']:,.0f} minutes, promised are "
+            f"{clock['promised_minutes']:,.0f} ({clock['changes_per_hour']:,.1f} changes an hour, "
+            f"{clock['rows_per_second']:,.0f} records a second)."
+        )
     return "\n".join(lines)
 
 
@@ -105,6 +123,11 @@ def plan_text(report: dict[str, Any]) -> str:
         lines.append(f"{module:<14}{numbers}{counts['minutes']:>10.1f}")
     fits = "fits into" if report["fits"] else "does not fit into"
     lines.append(f"The plan {fits} the credits that are left of the rolling 24 hours.")
+    lines += [
+        f"  window {part['window']}, from {part['begins_at']}: {part['records']:,} records of "
+        f"{part['module']}, {part['credits']:,} credits"
+        for part in report["schedule"]
+    ]
     return "\n".join(lines)
 
 

@@ -55,6 +55,19 @@ class CreditMeter:
             return self._remaining()
 
     @property
+    def free_again_at(self) -> datetime:
+        """When everything spent so far counts no more.
+
+        A day from now where the org says that less is left than this machine knows of.
+        """
+        with self._lock:
+            own = self.budget - self._used()
+            known = self._left_in_org is None or self._left_in_org - self._reserve >= own
+            latest = (max(self._minutes, default=0) + 1) * _MINUTE if known else self._clock()
+            at = max(latest + CREDIT_WINDOW_SECONDS, self._clock())
+        return datetime.fromtimestamp(at, UTC)
+
+    @property
     def left_in_org(self) -> int | None:
         """What the org last said is left, less what was spent since; None before it said so."""
         return self._left_in_org
