@@ -47,6 +47,8 @@ NOTEBOOKS: dict[Step, str] = {
 DELTA_STEPS = (Step.MAPPING, Step.LOAD, Step.RECONCILE)
 """The steps of a delta, after its snapshot."""
 ROLLBACK = "06_rollback"
+START = "00_start"
+"""The page a person begins with; it is no step and no evidence."""
 
 
 # A kernel is interrupted before it is shut down, and would tell the terminal of it as an error.

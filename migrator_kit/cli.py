@@ -220,6 +220,8 @@ def rollback(
     record: Annotated[list[str] | None, typer.Option(help="Only this OBJECT/ID.")] = None,
     force: Annotated[list[str] | None, typer.Option(help="This OBJECT/ID goes anyhow.")] = None,
     provisioning: Annotated[bool, typer.Option("--provisioning", help="Our fields too.")] = False,
+    by: Annotated[str, typer.Option(help="Who asks for it.")] = "",
+    note: Annotated[str, typer.Option(help="Why.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look ahead.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Undo it.")] = False,
     as_json: Json = False,
@@ -230,7 +232,10 @@ def rollback(
 
     engagement = Engagement.open(folder)
     asked = Asked(run or "", module or "", record or [], force or [], provisioning)
-    report = roll_back(engagement, asked) if yes and not dry_run else look_ahead(engagement, asked)
+    undone = yes and not dry_run
+    report = (
+        roll_back(engagement, asked, by=by, note=note) if undone else look_ahead(engagement, asked)
+    )
     print_json(report) if as_json else print(undo_text(report))
     if not (yes or dry_run):
         require_yes(asked)

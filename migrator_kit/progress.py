@@ -8,10 +8,13 @@ Long functions take `progress: Progress = SILENT` and report with
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from tqdm import tqdm
@@ -84,6 +87,49 @@ def bars(title: str, total: int | None = None) -> Iterator[Step]:
         yield _Bar(bar)
 
 
+PLACE_VARIABLE = "MIGRATOR_PROGRESS"
+"""Environment variable that names the file in which a step started by a page reports."""
+
+_NOTE_SECONDS = 0.25
+
+
+class _Noted:
+    """Counts units and writes the count down, not too often."""
+
+    def __init__(self, place: Path, title: str, total: int | None) -> None:
+        self.place, self.title, self.total = place, title, total
+        self.done, self.written = 0, 0.0
+        self.advance(0)
+
+    def advance(self, count: int = 1) -> None:
+        self.done += count
+        now = time.monotonic()
+        if now - self.written >= _NOTE_SECONDS:
+            self.written = now
+            self._write()
+
+    def _write(self) -> None:
+        told = json.dumps({"title": self.title, "done": self.done, "total": self.total})
+        fresh = self.place.with_suffix(".new")
+        fresh.write_text(told, encoding="utf-8")
+        fresh.replace(self.place)
+
+
+@contextmanager
+def noted(title: str, total: int | None = None) -> Iterator[Step]:
+    """Report into the file that `PLACE_VARIABLE` names: fit for a page that watches a process."""
+    yield _Noted(Path(os.environ[PLACE_VARIABLE]), title, total)
+
+
 def for_terminal() -> Callable[..., AbstractContextManager[Step]]:
-    """Return bars where a person watches, plain lines otherwise."""
-    return bars if sys.stderr.isatty() else lines
+    """Return bars where a person watches, notes where a page does, plain lines otherwise."""
+    return for_answer(otherwise=lines)
+
+
+def for_answer(
+    otherwise: Callable[..., AbstractContextManager[Step]] = SILENT,
+) -> Callable[..., AbstractContextManager[Step]]:
+    """Return the same for a command whose standard output is its answer alone."""
+    if PLACE_VARIABLE in os.environ:
+        return noted
+    return bars if sys.stderr.isatty() else otherwise

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from migrator_kit.privacy import DataClass
 
@@ -146,6 +146,8 @@ class FieldMapping(_Part):
     """One target field of an object: where its value comes from and what is done to it."""
 
     target: Annotated[str, Field(min_length=1)]
+    module: str | None = None
+    """Where given, the row holds only while its object lands in this module."""
     columns: tuple[str, ...] = ()
     """Columns of the object's SELECT that feed the field, in the order the first step takes."""
     sources: tuple[str, ...] = ()
@@ -194,6 +196,19 @@ class FieldMapping(_Part):
         return tuple(dict.fromkeys(value for value in (*self.values.values(), *extra) if value))
 
 
+_KEY_SCHEMA = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "object", "additionalProperties": {"type": "string"}},
+        {"type": "null"},
+    ]
+}
+
+
+def _holds_in(row: Any, module: Any) -> bool:
+    return not isinstance(row, dict) or row.get("module") in (None, module)
+
+
 MatchRule = Annotated[tuple[str, ...], Field(min_length=1)]
 """Logical names of fields that have to be equal, letters' case aside."""
 
@@ -204,8 +219,9 @@ class ObjectMapping(_Part):
     object: ObjectName
     landing: Landing
     module: str | None = None
-    key: str | None = None
-    """Logical name of the unique field that carries the source key (landing `records`)."""
+    key: Annotated[str | None, WithJsonSchema(_KEY_SCHEMA)] = None
+    """Logical name of the unique field that carries the source key (landing `records`); in the
+    file one name, or one for each module that the object may land in."""
     into: ObjectName | None = None
     """The object whose records carry these values (landing `fields`)."""
     slots: Annotated[int, Field(ge=1, le=5)] = 1
@@ -221,6 +237,24 @@ class ObjectMapping(_Part):
     writes: Writes = Writes.UPSERT
     on_file_change: FileChange = FileChange.ASK
     """What a delta does with a file that changed after its upload (landing `files`)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _follow_the_module(cls, given: Any) -> Any:
+        """Take the key of the module that `module` names, and the rows that belong to it."""
+        if not isinstance(given, dict):
+            return given
+        module, key, rows = (given.get(name) for name in ("module", "key", "fields"))
+        chosen = dict(given)
+        if isinstance(key, dict):
+            if module not in key:
+                raise ValueError(
+                    f"{given.get('object')} cannot land in {module}: `key` knows {', '.join(key)}"
+                )
+            chosen["key"] = key[module]
+        if isinstance(rows, list):
+            chosen["fields"] = [row for row in rows if _holds_in(row, module)]
+        return chosen
 
     @model_validator(mode="after")
     def _sound_match(self) -> ObjectMapping:

@@ -139,6 +139,21 @@ STANDARD_FIELDS: dict[str, dict[str, StandardField]] = {
         Description textarea 32000
         """
     ),
+    "Calls": _fields(
+        """
+        Owner ownerlookup = Call Owner
+        Subject text 255 !
+        Call_Type picklist !
+        Call_Start_Time datetime !
+        Call_Duration text 50 !
+        Call_Purpose picklist
+        Call_Result picklist
+        Call_Agenda text 255
+        Who_Id lookup = Contact Name
+        What_Id lookup = Related To
+        Description textarea 32000
+        """
+    ),
     "Notes": _fields(
         """
         Owner ownerlookup = Note Owner

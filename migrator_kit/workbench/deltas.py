@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import GateClosed
 from migrator_kit.load.seals import read_seal
-from migrator_kit.progress import SILENT, bars
+from migrator_kit.progress import for_answer
 from migrator_kit.source.snapshot import latest_snapshot, take_snapshot
 
 FILE_NAME = "delta.json"
@@ -55,9 +54,8 @@ def begin_delta(engagement: Engagement, say: Callable[[str], None]) -> Delta:
         say(f"delta {delta.run_id}: goes on")
     else:
         say("delta: taking a snapshot")
-        progress = bars if sys.stderr.isatty() else SILENT
         started = time.perf_counter()
-        digest = take_snapshot(engagement, progress=progress).digest
+        digest = take_snapshot(engagement, progress=for_answer()).digest
         delta = Delta(
             run_id=engagement.new_run_id(), snapshot=digest, seal=mark, began=datetime.now(UTC),
             snapshot_seconds=time.perf_counter() - started,

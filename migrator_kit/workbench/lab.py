@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
-from migrator_kit.chain import NOTEBOOKS, ROLLBACK, notebooks_folder
-from migrator_kit.engagement import Engagement
+from migrator_kit.chain import NOTEBOOKS, ROLLBACK, START, notebooks_folder
+from migrator_kit.engagement import Engagement, digest_text
+from migrator_kit.workbench import long_steps
 
 _SETTINGS = Path(__file__).parent / "lab_settings"
 """Defaults of this package for JupyterLab; what a person chose in Lab is stronger."""
@@ -20,35 +23,57 @@ _HIDDEN = ("private", "*.db", "*.db-*", ".*")
 """Not in the file browser: secrets, databases, and what belongs to programs."""
 
 
-def lab_folder(engagement: Engagement) -> Path:
-    """Return the engagement's folder of working notebooks; missing ones are copied, none replaced.
+_COPIED = ".copied.json"
+"""Digests of the notebooks as they were copied: one that nobody edited may give way to a newer."""
 
-    The parameter `engagement` of each copy points to the engagement.
+
+def lab_folder(engagement: Engagement) -> Path:
+    """Return the engagement's folder of working notebooks, brought up to date.
+
+    The parameter `engagement` of each copy points to the engagement. A copy that somebody edited
+    stays as it is; one that nobody edited follows the program.
     """
     folder = engagement.folder / "notebooks"
     folder.mkdir(exist_ok=True)
-    for name in (*NOTEBOOKS.values(), ROLLBACK):
+    kept = folder / _COPIED
+    before = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    copied = {}
+    for name in (START, *NOTEBOOKS.values(), ROLLBACK):
         copy = folder / f"{name}.ipynb"
-        if copy.exists():
-            continue
         notebook = nbformat.read(notebooks_folder() / copy.name, as_version=4)
         for cell in notebook.cells:
             if "parameters" in cell.metadata.get("tags", []):
                 cell.source = cell.source.replace('engagement = "."', 'engagement = ".."')
+        copied[name] = _sources(notebook)
+        if copy.exists():
+            there = _sources(nbformat.read(copy, as_version=4))
+            if there == copied[name]:
+                continue
+            if there != before.get(name):
+                copied[name] = before.get(name, "")
+                continue
         nbformat.write(notebook, copy)
+    kept.write_text(json.dumps(copied, indent=1), encoding="utf-8")
     return folder
+
+
+def _sources(notebook: Any) -> str:
+    """Return one digest over what the cells say, whatever their outputs."""
+    return digest_text(*(cell.source for cell in notebook.cells))
 
 
 def open_lab(engagement: Engagement, *, port: int | None = None, browser: bool = True) -> int:
     """Run JupyterLab on the engagement's folder until it is closed and return its exit code.
 
-    It begins with the first notebook. Without `port` the first free one from 8888 on is taken; a
-    given one that is taken is an error.
+    It begins with the start page, whose buttons open notebooks beside it. Without `port` the first
+    free one from 8888 on is taken; a given one that is taken is an error. A step that a button
+    started is stopped cleanly at the end.
     """
-    first = lab_folder(engagement) / f"{next(iter(NOTEBOOKS.values()))}.ipynb"
+    first = lab_folder(engagement) / f"{START}.ipynb"
     arguments = [
         f"--ServerApp.root_dir={engagement.folder}",
         f"--LabApp.default_url=/lab/tree/{first.relative_to(engagement.folder).as_posix()}",
+        "--LabApp.expose_app_in_browser=True",
         "--KernelManager.transport_encryption=required",
         *(f"--ContentsManager.hide_globs={name}" for name in _HIDDEN),
     ]
@@ -62,7 +87,10 @@ def open_lab(engagement: Engagement, *, port: int | None = None, browser: bool =
         "JUPYTER_CONFIG_PATH": os.pathsep.join(search),
     }
     command = [sys.executable, "-m", "jupyterlab", *arguments]
-    return _wait_for(subprocess.Popen(command, env=environment))  # noqa: S603
+    try:
+        return _wait_for(subprocess.Popen(command, env=environment))  # noqa: S603
+    finally:
+        long_steps.end_all(engagement)
 
 
 def _wait_for(server: subprocess.Popen[bytes]) -> int:

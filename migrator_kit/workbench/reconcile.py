@@ -18,6 +18,8 @@ from migrator_kit.load.accounts import object_counts
 from migrator_kit.load.provision import field_names
 from migrator_kit.mapping.model import Landing
 from migrator_kit.quality.model import Stage
+from migrator_kit.widgets.desk import Desk
+from migrator_kit.workbench.attendant import Attendant
 from migrator_kit.workbench.comparing import (
     compare_scope,
     diff_findings,
@@ -26,6 +28,7 @@ from migrator_kit.workbench.comparing import (
     edits_table,
     with_people_s_edits,
 )
+from migrator_kit.workbench.desk import way_back
 from migrator_kit.workbench.inputs import inputs_table
 from migrator_kit.workbench.quality import Frames, judge, part_frames
 from migrator_kit.workbench.session import Session, needed
@@ -170,6 +173,14 @@ def audit_log(session: Session) -> Tables:
             facts("", head_of_the_chain=check.head, digest_of_the_target=digest),
         ]
     )
+
+
+def undo(session: Session) -> Desk:
+    """Return the desk of the undo: look ahead, then confirm; under papermill it reads how to."""
+    text = "The load can be undone, at any time: what people did since stays."
+    how = "To look ahead: migrator rollback DIR --dry-run. To undo it: migrator rollback DIR --yes"
+    told = Findings.of([Finding(Level.GOOD, text, how)])
+    return Attendant(session, way_back).desk(told._repr_html_())
 
 
 def inputs(session: Session) -> Table:

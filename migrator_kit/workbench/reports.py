@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from migrator_kit.load.triage import triage
 from migrator_kit.mapping.checks import check_mapping
 from migrator_kit.mapping.decisions import require_confirmed
 from migrator_kit.mapping.model import ObjectName
-from migrator_kit.progress import SILENT, bars
+from migrator_kit.progress import for_answer
 from migrator_kit.source.snapshot import latest_snapshot
 from migrator_kit.workbench.audit import inventory_of
 from migrator_kit.workbench.estimating import ahead, estimate_of
@@ -34,14 +33,13 @@ _COLUMNS = ("source", "created", "updated", "matched", "excluded", "merged", "fa
 
 def open_session(engagement: Engagement) -> Session:
     """Return a session outside of notebooks. Standard output is left to the command's answer."""
-    progress = bars if sys.stderr.isatty() else SILENT
-    return Session(engagement, engagement.new_run_id(), "command line", progress=progress)
+    return Session(engagement, engagement.new_run_id(), "command line", progress=for_answer())
 
 
 def status_report(engagement: Engagement) -> dict[str, Any]:
     """Return the shape of `status --json`: objects, gates, failures, target_digest, evidence."""
     session = open_session(engagement)
-    gates = {name: _gate(check) for name, check in _gates(session).items()}
+    gates = gates_now(session)
     evidence = evidence_page(engagement)
     report: dict[str, Any] = {
         "objects": {str(name): _nothing() for name in ObjectName},
@@ -68,6 +66,23 @@ def cutover_clock_of(engagement: Engagement) -> dict[str, Any] | None:
         return None
     clock: dict[str, Any] = json.loads(found[-1].read_text(encoding="utf-8"))
     return clock
+
+
+def gates_now(session: Session) -> dict[str, dict[str, Any]]:
+    """Return each gate by name: whether it is `open`, and `why` not.
+
+    The org is asked only where a sample was signed for.
+    """
+    checks = {
+        "snapshot": lambda: session.snapshot,
+        "mapping": lambda: _mapping_gate(session),
+        "shaped": lambda: session.shaped,
+        "sample": lambda: require_sample(session),
+        "rehearsal": lambda: require_rehearsed(session),
+        "sign-off": lambda: require_signed(session),
+        "reconcile": lambda: _reconcile_gate(session.engagement),
+    }
+    return {name: _gate(check) for name, check in checks.items()}
 
 
 def evidence_page(engagement: Engagement) -> Path | None:
@@ -172,18 +187,6 @@ def _needs_lines(report: dict[str, Any]) -> list[str]:
         f"{len(needs['fields'])} custom fields to create; {values:,} values will not fit.",
         f"{able} of {len(staff)} staff are active and have an e-mail.",
     ]
-
-
-def _gates(session: Session) -> dict[str, Any]:
-    return {
-        "snapshot": lambda: session.snapshot,
-        "mapping": lambda: _mapping_gate(session),
-        "shaped": lambda: session.shaped,
-        "sample": lambda: require_sample(session),
-        "rehearsal": lambda: require_rehearsed(session),
-        "sign-off": lambda: require_signed(session),
-        "reconcile": lambda: _reconcile_gate(session.engagement),
-    }
 
 
 def _gate(check: Any) -> dict[str, Any]:

@@ -58,7 +58,8 @@ def look(session: Session) -> tuple[RollbackReport, UnprovisionReport | None]:
 def act(session: Session) -> DecisionBox | Tables:
     """Undo it where `dry_run` is false; otherwise return the box in which a person does."""
     if not session.parameters.get("dry_run", True):
-        return Tables(_blocks(*carry_out(session)))
+        who = {name: str(session.parameters.get(name) or "") for name in ("by", "note")}
+        return Tables(_blocks(*carry_out(session, **who)))
     command = told_command(_asked(session))
     waits = Finding(Level.DECISION, "Nothing was undone: this was a look ahead.",
                     f"To undo it: {command}")  # fmt: skip

@@ -288,6 +288,8 @@ def sign_off(session: Session) -> DecisionBox | Tables:
 
     def act(by: str, note: str) -> str:
         seal = sign(session, by, note)
+        if session.look_again is not None:
+            session.look_again()
         return f"Signed off by {seal.by}, {seal.when:%Y-%m-%d %H:%M} UTC. The full load may follow."
 
     question = "I have seen the sample, its comparison and its undo. Everything may be loaded."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -21,7 +22,7 @@ from migrator_kit.compare.diff import DiffReport
 from migrator_kit.compare.reconcile import Reconciliation
 from migrator_kit.compare.sample import Sample
 from migrator_kit.engagement import Engagement
-from migrator_kit.errors import MigratorError, ParameterError
+from migrator_kit.errors import GateClosed, MigratorError, ParameterError
 from migrator_kit.estimate.estimate import Estimate
 from migrator_kit.evidence.style import styled
 from migrator_kit.load.delta import DeltaPlan
@@ -34,7 +35,7 @@ from migrator_kit.load.target import Target, open_target
 from migrator_kit.mapping.files import load_mapping
 from migrator_kit.mapping.model import Mapping
 from migrator_kit.mapping.shape import ShapedDataset, open_shaped
-from migrator_kit.progress import Progress, lines
+from migrator_kit.progress import PLACE_VARIABLE, Progress, lines, noted
 from migrator_kit.source.inventory import Inventory
 from migrator_kit.source.snapshot import Snapshot, latest_snapshot
 from migrator_kit.widgets.live_progress import LiveProgress
@@ -46,6 +47,21 @@ RUN_VARIABLE = "MIGRATOR_RUN_ID"
 
 _SERVER_VARIABLE = "JPY_SESSION_NAME"
 """Environment variable that a Jupyter server gives to the kernels a person opened in it."""
+
+_OPENED_BY = {
+    "snapshot": "01_audit",
+    "quality": "01_audit",
+    "mapping": "02_mapping_review",
+    "shape": "03_sample_diff",
+    "provisioning": "03_sample_diff",
+    "sample": "03_sample_diff",
+    "rehearsal": "03_sample_diff",
+    "sign-off": "03_sample_diff",
+    "load": "04_full_load",
+    "reconcile": "05_reconcile",
+    "rollback": "06_rollback",
+}
+"""The notebook in which a person opens a gate."""
 
 _INJECTED = "# Parameters"
 _STOPPED = "Stopped by hand.\n  Run this cell again: it goes on from here."
@@ -74,6 +90,8 @@ class Session:
     apart: pd.DataFrame | None = None
     counts: dict[str, dict[str, int | str]] | None = None
     reconciliation: Reconciliation | None = None
+    look_again: Callable[[], None] | None = None
+    """Told by a page's screen when a decision changed how the migration stands."""
 
     @property
     def run_folder(self) -> Path:
@@ -158,10 +176,29 @@ def _shell() -> Any:
 
 
 def _progress(shell: Any) -> Progress:
-    """Return a bar where a person watches the page, plain lines where the chain runs it."""
-    if shell is None or RUN_VARIABLE in os.environ or _SERVER_VARIABLE not in os.environ:
-        return lines
-    return LiveProgress(shell)
+    """Return a bar where a person watches the page, plain lines where the chain runs it.
+
+    Where the chain was started by a button, it is reported to the button's page.
+    """
+    if PLACE_VARIABLE in os.environ:
+        return noted
+    return lines if shell is None or not watched() else LiveProgress(shell)
+
+
+def watched() -> bool:
+    """Return whether a person has this notebook open in JupyterLab."""
+    return RUN_VARIABLE not in os.environ and _SERVER_VARIABLE in os.environ
+
+
+def _way_on(error: BaseException) -> str:
+    """Return as HTML where to go on in JupyterLab after a closed gate; empty elsewhere."""
+    if not isinstance(error, GateClosed) or not watched():
+        return ""
+    links = [("00_start", "the start page shows what comes first")]
+    if notebook := _OPENED_BY.get(error.gate):
+        links.insert(0, (notebook, "this gate is opened there"))
+    told = "; ".join(f'<a href="{name}.ipynb">{name}</a>: {words}' for name, words in links)
+    return f'<p class="remedy">In JupyterLab: {told}.</p>'
 
 
 def _refuse_unknown(shell: Any, declared: set[str]) -> None:
@@ -195,7 +232,8 @@ def _show_error(
 
     told = _STOPPED if isinstance(error, KeyboardInterrupt) else str(error)
     text = escape(told).replace("\n", "<br>")
-    display(HTML(styled(f'<div class="finding problem" role="alert"><p>{text}</p></div>')))
+    text = f"<p>{text}</p>{_way_on(error)}"
+    display(HTML(styled(f'<div class="finding problem" role="alert">{text}</div>')))
     message = told.splitlines()
     shell._showtraceback(kind, error, message)
     return message

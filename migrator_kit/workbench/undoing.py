@@ -40,14 +40,18 @@ def look_ahead(engagement: Engagement, asked: Asked) -> dict[str, Any]:
     return rollback.rollback_json(report, fields)
 
 
-def roll_back(engagement: Engagement, asked: Asked) -> dict[str, Any]:
+def roll_back(
+    engagement: Engagement, asked: Asked, *, by: str = "", note: str = ""
+) -> dict[str, Any]:
     """Undo it by the rollback notebook, which stays as a page, and return what was done.
 
+    `by` and `note` say who asks for it and why, as the report keeps it.
     Raises ParameterError for a run, module or record that is not known.
     """
     rollback.records_scope(asked.records)
     run_id = engagement.new_run_id()
     parameters = {**asdict(asked), "records": list(asked.records), "force": list(asked.force)}
+    parameters |= {"by": by, "note": note}
     page = run_rollback_page(engagement, run_id, {**parameters, "dry_run": False})
     text = (engagement.runs / run_id / rollback.REPORT).read_text(encoding="utf-8")
     report: dict[str, Any] = json.loads(text)

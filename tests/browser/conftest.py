@@ -61,6 +61,13 @@ class Lab:
         """Open a notebook by its path, or what JupyterLab opens by itself."""
         path = f"/lab/tree/{notebook}?reset&" if notebook else "/?"
         self.page.goto(f"{self.url}{path}token={self.token}", wait_until="domcontentloaded")
+        self.wait_for_notebook()
+
+    def wait_for_notebook(self, name: str = "") -> None:
+        """Wait until a notebook whose file is named so is in front and its kernel is ready."""
+        self.page.wait_for_function(
+            "name => window.jupyterapp?.shell.currentWidget?.context?.path.includes(name)", arg=name
+        )
         self.page.locator(f"{PANEL} .jp-Cell").first.wait_for()
         self.page.wait_for_function(KERNEL_IDLE)
 
@@ -68,12 +75,15 @@ class Lab:
         """Run all cells and wait until they are done."""
         self.command("notebook:run-all-cells")
 
-    def command(self, name: str) -> None:
+    def command(self, name: str, **arguments: Any) -> None:
         """Carry out one of JupyterLab's commands."""
-        self.page.evaluate("name => jupyterapp.commands.execute(name)", name)
+        self.page.evaluate("([name, given]) => jupyterapp.commands.execute(name, given).then(() => null)",
+                           [name, arguments])  # fmt: skip
 
-    def run_cell(self, source: str) -> None:
-        """Run the cell whose last line is `source`."""
+    def run_cell(self, source: str, after: str | None = None) -> None:
+        """Run the cell whose last line is `source`; first the one it needs, where it needs one."""
+        if after:
+            self.run_cell(after)
         self.page.evaluate(
             """source => {
                 const notebook = jupyterapp.shell.currentWidget.content;
@@ -168,11 +178,8 @@ def _free_port() -> int:
 
 
 def _environment(home: Path, token: str) -> dict[str, str]:
-    """Return an environment in which nothing of the person's own Jupyter is read or written.
-
-    `expose_app_in_browser` gives the tests `window.jupyterapp`.
-    """
-    settings = {"LabApp": {"expose_app_in_browser": True}, "ServerApp": {"allow_root": True}}
+    """Return an environment in which nothing of the person's own Jupyter is read or written."""
+    settings = {"ServerApp": {"allow_root": True}}
     folders = {
         "JUPYTER_CONFIG_DIR": home / "config",
         "JUPYTER_DATA_DIR": home / "data",

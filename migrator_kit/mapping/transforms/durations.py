@@ -1,4 +1,4 @@
-"""When something ended, from when it began and how long it took."""
+"""When something ended, from when it began and how long it took; how long a call was."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from migrator_kit.mapping.transforms.dates import INSTANT, SENTINELS, DateOption
 from migrator_kit.mapping.transforms.numbers import DecimalOptions
 from migrator_kit.mapping.transforms.registry import (
     LocalOptions,
+    Options,
     Transformed,
     find,
     many_columns,
+    no_reasons,
     run,
 )
 
@@ -57,6 +59,30 @@ def end_time(columns: Sequence[pd.Series], options: EndOptions) -> Transformed:
     micros = pc.if_else(pc.less(micros.cast(pa.int64()), least.cast(pa.int64())), least, micros)
     ends = to_series(pc.add(instants, micros)).set_axis(begin.index)
     return Transformed(ends, reasons.where(ends.notna()))
+
+
+class LengthOptions(Options):
+    """`unit` of the column. `default_minutes`: where nothing was recorded."""
+
+    unit: Literal["seconds", "minutes", "hours"] = "seconds"
+    default_minutes: float = 0
+
+
+@many_columns("call_length", version=1, options=LengthOptions)
+def call_length(columns: Sequence[pd.Series], options: LengthOptions) -> Transformed:
+    """A duration as minutes and seconds, `05:30`: how Zoho CRM takes the length of a call.
+
+    The first column tells which rows there are; a second one, where given, holds the durations.
+    """
+    begin = columns[0]
+    default = options.default_minutes * 60
+    if len(columns) == 1:
+        seconds, reasons = np.full(len(begin), default), no_reasons(begin.index)
+    else:
+        seconds, reasons = _seconds(columns[1], _SECONDS[options.unit], default)
+    whole = pd.Series(seconds.round().astype(np.int64), index=begin.index)
+    minutes, rest = (part.astype("str").str.zfill(2) for part in (whole // 60, whole % 60))
+    return Transformed(minutes + ":" + rest, reasons)
 
 
 def _seconds(column: pd.Series, factor: int, default: float) -> tuple[np.ndarray, pd.Series]:

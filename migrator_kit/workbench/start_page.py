@@ -1,0 +1,75 @@
+"""Notebook 00: where the migration stands, what comes next, and a button for each long step."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from migrator_kit.engagement import TargetKind
+from migrator_kit.evidence import plots
+from migrator_kit.evidence.findings import Finding, Findings, Level
+from migrator_kit.evidence.tables import Table, Tables, facts
+from migrator_kit.load.accounts import object_counts
+from migrator_kit.widgets.decision_box import DecisionBox
+from migrator_kit.widgets.desk import Desk
+from migrator_kit.workbench import sample_diff
+from migrator_kit.workbench.attendant import Attendant
+from migrator_kit.workbench.desk import DONE, FAILED, WAITS, headline, way
+from migrator_kit.workbench.reports import gates_now
+from migrator_kit.workbench.session import Session
+
+_LEVELS = {"state": {DONE: Level.GOOD, WAITS: Level.DECISION, FAILED: Level.PROBLEM}}
+
+
+def where(session: Session) -> Table:
+    """Return whose migration this is: from where, to where."""
+    settings = session.engagement.settings
+    target = settings.target
+    to = "the local Zoho CRM emulator: a rehearsal" if target.kind is TargetKind.EMULATOR else (
+        f"Zoho CRM, {target.kind} org in the data centre {target.data_centre}")  # fmt: skip
+    return facts(
+        "The engagement",
+        client=settings.client,
+        program=settings.source.profile or "not known: its mapping is proposed from the data",
+        time_zone=settings.source.time_zone,
+        moves_to=to,
+        folder=session.engagement.folder.name,
+    )
+
+
+def desk(session: Session) -> Desk:
+    """Return the steps with their buttons; under papermill they read as a table.
+
+    A step that runs already, started by a page before this one, is found and watched.
+    """
+    stops = way(session)
+    frame = pd.DataFrame([stop.to_json() for stop in stops])
+    shown = frame[["title", "state", "told", "answers", "notebook"]]
+    waits = Findings.of([Finding(Level.DECISION, headline(stops))])
+    static = Tables([waits, Table(shown, levels=_LEVELS)])._repr_html_()
+    return Attendant(session, way).desk(static)
+
+
+def sign_off(session: Session) -> DecisionBox | Tables | Findings:
+    """Return who signed the sample off, or the box in which a person does, when it is time."""
+    gates = gates_now(session)
+    if gates["rehearsal"]["open"]:
+        return sample_diff.sign_off(session)
+    text = "There is nothing to sign yet: a sample is loaded, compared and taken back first."
+    return Findings.of([Finding(Level.DECISION, text)])
+
+
+def gates(session: Session) -> Table:
+    """Return every gate: whether it is open, and what opens it."""
+    rows = [
+        {"gate": name, "state": "open" if gate["open"] else "closed", "why": gate["why"]}
+        for name, gate in gates_now(session).items()
+    ]
+    levels = {"state": {"open": Level.GOOD, "closed": Level.DECISION}}
+    return Table(pd.DataFrame(rows), levels=levels)
+
+
+def balance(session: Session) -> plots.Plot | Findings:
+    """Return where the ten objects stand, once something was loaded."""
+    if not gates_now(session)["shaped"]["open"] or session.ledger.landed().empty:
+        return Findings.of([Finding(Level.GOOD, "Nothing is in Zoho CRM yet.")])
+    return plots.balance(object_counts(session.ledger, session.shaped, session.mapping))
