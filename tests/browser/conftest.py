@@ -77,8 +77,8 @@ class Lab:
 
     def command(self, name: str, **arguments: Any) -> None:
         """Carry out one of JupyterLab's commands."""
-        self.page.evaluate("([name, given]) => jupyterapp.commands.execute(name, given).then(() => null)",
-                           [name, arguments])  # fmt: skip
+        call = "([name, given]) => jupyterapp.commands.execute(name, given).then(() => null)"
+        self.page.evaluate(call, [name, arguments])
 
     def run_cell(self, source: str, after: str | None = None) -> None:
         """Run the cell whose last line is `source`; first the one it needs, where it needs one."""
