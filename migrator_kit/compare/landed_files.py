@@ -18,11 +18,11 @@ import pyarrow as pa
 from migrator_kit.compare.datasets import LandedField, LandedObject
 from migrator_kit.compare.landed_parts import FOUND, PART_ROWS, Identities, PartWriter
 from migrator_kit.compare.parents import listed_on
+from migrator_kit.load.crm import Crm
 from migrator_kit.load.ledger import Ledger
 from migrator_kit.mapping.model import ObjectMapping, ObjectName
 from migrator_kit.progress import Step
 from migrator_kit.zoho.attachments import AttachmentInfo
-from migrator_kit.zoho.client import ZohoClient
 
 READERS = 4
 """Downloads under way at once: enough to hide the network, within every edition's limit."""
@@ -68,7 +68,7 @@ class _File:
 
 
 def read_files(
-    client: ZohoClient,
+    client: Crm,
     ledger: Ledger,
     identities: Identities,
     item: ObjectMapping,
@@ -109,7 +109,7 @@ def _parents(ledger: Ledger, name: ObjectName, wanted: Collection[str] | None) -
         )
 
 
-def _read(client: ZohoClient, parent: _Parent) -> list[_File]:
+def _read(client: Crm, parent: _Parent) -> list[_File]:
     """Return our files on one record; files of others are not downloaded and not listed."""
     found = []
     attachments = client.attachments

@@ -19,11 +19,11 @@ from migrator_kit.compare.datasets import LandedField, LandedObject
 from migrator_kit.compare.landed_parts import FOUND, PART_ROWS, Identities, PartWriter, to_column
 from migrator_kit.compare.parents import listed_on
 from migrator_kit.errors import TerminalError
+from migrator_kit.load.crm import Crm
 from migrator_kit.load.ledger import Ledger
 from migrator_kit.load.readback import OVERSIZE_NOTES, marker_key
 from migrator_kit.mapping.model import ObjectMapping
 from migrator_kit.progress import Step
-from migrator_kit.zoho.client import ZohoClient
 
 Row = dict[str, Any]
 
@@ -49,7 +49,7 @@ _CUT = 500
 
 
 def read_notes(
-    client: ZohoClient,
+    client: Crm,
     ledger: Ledger,
     identities: Identities,
     item: ObjectMapping,
@@ -77,7 +77,7 @@ def read_notes(
 
 
 def _notes(
-    client: ZohoClient, ledger: Ledger, item: ObjectMapping, wanted: Collection[str] | None
+    client: Crm, ledger: Ledger, item: ObjectMapping, wanted: Collection[str] | None
 ) -> Iterator[Row]:
     marks = pd.concat([ledger.marks(item.object), ledger.marks(OVERSIZE_NOTES)])
     crosswalk = ledger.crosswalk(item.object)
@@ -99,7 +99,7 @@ def _notes(
             yield found
 
 
-def _by_parent(client: ZohoClient, marks: pd.DataFrame) -> Iterator[Row]:
+def _by_parent(client: Crm, marks: pd.DataFrame) -> Iterator[Row]:
     parents = marks[["parent_module", "parent_id"]].dropna().drop_duplicates()
     for module, parent_id in parents.itertuples(index=False):
         listing = partial(client.notes.list_for, str(module), str(parent_id), tuple(_FIELDS))
@@ -107,7 +107,7 @@ def _by_parent(client: ZohoClient, marks: pd.DataFrame) -> Iterator[Row]:
 
 
 def _typed(
-    client: ZohoClient, identities: Identities, item: ObjectMapping, rows: list[Row]
+    client: Crm, identities: Identities, item: ObjectMapping, rows: list[Row]
 ) -> tuple[pd.Series, pd.DataFrame]:
     """Return whose each note is (`source`, `file` or none of ours) and the columns."""
     ids = to_column([row["id"] for row in rows], "text", "note ids")
@@ -134,7 +134,7 @@ def _typed(
     return kinds, columns
 
 
-def _whole(client: ZohoClient, row: Row) -> str | None:
+def _whole(client: Crm, row: Row) -> str | None:
     content = row.get("Note_Content")
     if isinstance(content, str) and len(content) == _CUT:
         content = (client.notes.get(str(row["id"])) or row).get("Note_Content")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from migrator_kit.errors import TerminalError
-from migrator_kit.zoho.client import ZohoClient
+from migrator_kit.load.crm import Crm
 
 Item = TypeVar("Item")
 
 
 def listed_on(
-    client: ZohoClient, module: str, record_id: str, listing: Callable[[], Iterable[Item]]
+    client: Crm, module: str, record_id: str, listing: Callable[[], Iterable[Item]]
 ) -> list[Item]:
     """Return what `listing` gives for a record, nothing where the record does not exist any more.
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from migrator_kit.errors import TerminalError
 from migrator_kit.load.batches import Batch, Intended, Outcome, Settled, Started
 from migrator_kit.load.bulk_files import BulkFiles
+from migrator_kit.load.crm import Crm
 from migrator_kit.load.payload import Row
 from migrator_kit.load.plain_columns import plain_rows
 from migrator_kit.load.readback import MODIFIED, landed_records
 from migrator_kit.load.record_sending import RecordSending
 from migrator_kit.load.states import Action, Call, Status
 from migrator_kit.zoho import limits
-from migrator_kit.zoho.client import ZohoClient
 from migrator_kit.zoho.coql import all_of
 from migrator_kit.zoho.reasons import Reason as Refusal
 from migrator_kit.zoho.values import coql_in
@@ -44,7 +44,7 @@ class BulkSending:
     loader's own thread. `lost` tells that the answer to an earlier job with them was lost.
     """
 
-    client: ZohoClient
+    client: Crm
     batch: Batch
     files: BulkFiles
     file: Path = field(repr=False)
@@ -134,9 +134,7 @@ class CallGroup:
             yield replace(self.whole, batch=batch, payloads=payloads[start:stop])
 
 
-def job_outcomes(
-    client: ZohoClient, batch: Batch, key_field: str, *, lost: bool = False
-) -> list[Outcome]:
+def job_outcomes(client: Crm, batch: Batch, key_field: str, *, lost: bool = False) -> list[Outcome]:
     """Return what became of a bulk write's records; one that did not land has no outcome.
 
     By the job's result where the batch has a job that tells, else by source key in the org.
@@ -162,7 +160,7 @@ _Told = tuple[str, str | None, str | None, str | None, str | None]
 """Status, record id, code, field and reason of one row of a result."""
 
 
-def _told(client: ZohoClient, job_id: str, key_field: str) -> dict[str, _Told] | None:
+def _told(client: Crm, job_id: str, key_field: str) -> dict[str, _Told] | None:
     """Return a job's result by source key, None where it has none to tell."""
     try:
         job = client.bulk.wait_write(job_id)
@@ -192,7 +190,7 @@ def _outcome(row: Intended, told: _Told, times: dict[str, str], *, lost: bool) -
     )  # fmt: skip
 
 
-def _written_at(client: ZohoClient, module: str, zoho_ids: list[str]) -> dict[str, str]:
+def _written_at(client: Crm, module: str, zoho_ids: list[str]) -> dict[str, str]:
     """Return when Zoho CRM says it wrote the records: a result file does not tell.
 
     Ids of one job lie close together, so their range is read in whole pages; what lies far from
@@ -217,7 +215,7 @@ def _written_at(client: ZohoClient, module: str, zoho_ids: list[str]) -> dict[st
     return times
 
 
-def _await_stillness(client: ZohoClient, batch: Batch, key_field: str) -> None:
+def _await_stillness(client: Crm, batch: Batch, key_field: str) -> None:
     """Wait while a job whose id was lost still lands records; a sample of them is watched."""
     keys = [row.key for row in batch.rows if row.key is not None]
     watched = list(dict.fromkeys([*keys[:: max(1, len(keys) // _WATCHED)][:_WATCHED], *keys[-1:]]))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
+from migrator_kit.load.crm import Crm
 from migrator_kit.load.readback import deleted_records
 from migrator_kit.load.states import Status
-from migrator_kit.zoho.client import ZohoClient
 from migrator_kit.zoho.reasons import Reason as Refusal
 from migrator_kit.zoho.results import ItemResult
 
@@ -18,7 +18,7 @@ _GONE = frozenset({Refusal.UNKNOWN_RECORD, Refusal.NOT_FOUND})
 class DeleteSending:
     """Things of one module that go. What Zoho refuses to delete gets no outcome: it stays."""
 
-    client: ZohoClient
+    client: Crm
     batch: Batch
     one_call: bool = False
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from migrator_kit.errors import SourceError
 from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
+from migrator_kit.load.crm import Crm
 from migrator_kit.load.readback import landed_as, landed_files
 from migrator_kit.load.record_sending import refused
 from migrator_kit.load.states import LANDED, Reason, Status
-from migrator_kit.zoho.client import ZohoClient
 from migrator_kit.zoho.reasons import Reason as Refusal
 
 _OUTSIDE = {
@@ -32,7 +32,7 @@ class SourceFile:
 class FileSending:
     """Some files, all those of a parent together, in one group of calls."""
 
-    client: ZohoClient
+    client: Crm
     batch: Batch
     files: tuple[SourceFile, ...] = field(repr=False)
     taken: Collection[str]

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import pandas as pd
 import pyarrow as pa
 
+from migrator_kit.load.crm import Crm
 from migrator_kit.load.payload import Layout
 from migrator_kit.mapping.model import MatchRule
 from migrator_kit.zoho import limits
-from migrator_kit.zoho.client import ZohoClient
 from migrator_kit.zoho.values import coql_in
 
 
@@ -37,7 +37,7 @@ class Matches:
 
 
 def match_records(
-    client: ZohoClient,
+    client: Crm,
     layout: Layout,
     rules: Sequence[MatchRule],
     parts: Iterator[pa.Table],
@@ -76,7 +76,7 @@ def match_records(
 
 
 def _candidates(
-    client: ZohoClient, layout: Layout, rule: MatchRule, source: pd.DataFrame | None, keyed: bool
+    client: Crm, layout: Layout, rule: MatchRule, source: pd.DataFrame | None, keyed: bool
 ) -> pd.DataFrame:
     """Return the records of the org without a source key, with the fields of a rule."""
     names = {one.logical: one.api_name for one in layout.columns if one.logical in rule}

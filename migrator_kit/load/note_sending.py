@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from migrator_kit.load.batches import Batch, Settled
+from migrator_kit.load.crm import Crm
 from migrator_kit.load.payload import Row
 from migrator_kit.load.readback import landed_notes
 from migrator_kit.load.record_sending import landed, refused
 from migrator_kit.load.states import Action, Status
-from migrator_kit.zoho.client import ZohoClient
 
 
 @dataclass(frozen=True, slots=True)
 class NoteSending:
     """Up to 100 notes, all to be created or all to be updated."""
 
-    client: ZohoClient
+    client: Crm
     batch: Batch
     payloads: tuple[Row, ...] = field(repr=False)
     one_call: bool = True

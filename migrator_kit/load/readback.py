@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from migrator_kit.load.batches import Batch, Intended, Outcome
+from migrator_kit.load.crm import Crm
 from migrator_kit.load.states import Action, Call, Reason, Status
-from migrator_kit.zoho.client import ZohoClient
 
 _MARKER = re.compile(r"^\[(?P<kind>source|file) (?P<key>.+?)(?: \||\])")
 
@@ -34,7 +34,7 @@ def marker_kind(object_name: str) -> str:
 
 
 def landed_outcomes(
-    client: ZohoClient, batch: Batch, *, key_field: str | None, taken: Collection[str]
+    client: Crm, batch: Batch, *, key_field: str | None, taken: Collection[str]
 ) -> list[Outcome]:
     """Return the outcomes of a batch's records that stand in the target now.
 
@@ -53,7 +53,7 @@ def landed_outcomes(
 
 
 def landed_records(
-    client: ZohoClient, module: str, key_field: str, rows: Sequence[Intended]
+    client: Crm, module: str, key_field: str, rows: Sequence[Intended]
 ) -> list[Outcome]:
     """Return the outcome of each record that its source key finds in the module."""
     keys = [row.key for row in rows if row.key is not None]
@@ -68,7 +68,7 @@ def landed_records(
     return outcomes
 
 
-def landed_notes(client: ZohoClient, object_name: str, rows: Sequence[Intended]) -> list[Outcome]:
+def landed_notes(client: Crm, object_name: str, rows: Sequence[Intended]) -> list[Outcome]:
     """Return the outcome of each note whose marker stands on its parent."""
     kind = marker_kind(object_name)
     outcomes = []
@@ -82,9 +82,7 @@ def landed_notes(client: ZohoClient, object_name: str, rows: Sequence[Intended])
     return outcomes
 
 
-def landed_files(
-    client: ZohoClient, rows: Sequence[Intended], taken: Collection[str]
-) -> list[Outcome]:
+def landed_files(client: Crm, rows: Sequence[Intended], taken: Collection[str]) -> list[Outcome]:
     """Return the outcome of each file that its parent holds, by size and then by SHA-256.
 
     Two equal files of one parent are told apart by giving each attachment to one row only.
@@ -111,7 +109,7 @@ def landed_as(row: Intended) -> Status:
     return Status.CREATED if row.action is Action.CREATE else Status.UPDATED
 
 
-def deleted_records(client: ZohoClient, batch: Batch) -> list[Outcome]:
+def deleted_records(client: Crm, batch: Batch) -> list[Outcome]:
     """Return the outcome of each thing of a batch that is gone from the target."""
     if batch.module == "Attachments":
         parents = _by_parent(batch.rows)
@@ -126,7 +124,7 @@ def deleted_records(client: ZohoClient, batch: Batch) -> list[Outcome]:
     ]
 
 
-def notes_of(client: ZohoClient, module: str, record_id: str) -> Iterable[dict[str, Any]]:
+def notes_of(client: Crm, module: str, record_id: str) -> Iterable[dict[str, Any]]:
     """Yield title, content and time of change of a record's notes."""
     return client.notes.list_for(module, record_id, ("Note_Title", "Note_Content", MODIFIED))
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
+from migrator_kit.load.crm import Crm
 from migrator_kit.load.payload import Row
 from migrator_kit.load.readback import landed_records
 from migrator_kit.load.states import Action, Call, Status
-from migrator_kit.zoho.client import ZohoClient
 from migrator_kit.zoho.reasons import Reason as Refusal
 from migrator_kit.zoho.results import ItemResult
 
@@ -18,7 +18,7 @@ from migrator_kit.zoho.results import ItemResult
 class RecordSending:
     """Up to 100 records of one module. `lost` tells that an earlier answer to them was lost."""
 
-    client: ZohoClient
+    client: Crm
     batch: Batch
     payloads: tuple[Row, ...] = field(repr=False)
     key_field: str | None

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from migrator_kit.load.batches import Batch, Outcome, Settled
+from migrator_kit.load.crm import Crm
 from migrator_kit.load.payload import Row
 from migrator_kit.load.states import Status
 from migrator_kit.load.vault import Before
-from migrator_kit.zoho.client import ZohoClient
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreSending:
     """Records whose fields get back what stood there. What Zoho refuses gets no outcome."""
 
-    client: ZohoClient
+    client: Crm
     batch: Batch
     payloads: tuple[Row, ...] = field(repr=False)
     images: dict[str, Before] = field(repr=False)

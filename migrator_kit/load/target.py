@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from migrator_kit.engagement import Engagement, TargetKind
 from migrator_kit.errors import ConfigError
+from migrator_kit.load.crm import Crm
 from migrator_kit.load.local_org import join_emulator, stop_emulator
 from migrator_kit.zoho.client import ZohoClient
 from migrator_kit.zoho.org import Org, User
@@ -18,7 +19,7 @@ __all__ = ["Target", "open_target", "stop_emulator"]
 class Target:
     """An org within reach. `users` are all of them, those who left included."""
 
-    client: ZohoClient
+    client: Crm
     org: Org
     users: tuple[User, ...]
     api_user: User
