@@ -70,8 +70,8 @@ def plan(session: Session) -> Tables:
         ""
         if fits
         else (
-            f"It takes {windows['window'].nunique()} windows, see the schedule: the load stops clean "
-            "before the limit, says when credits are free again, and goes on when it is run again."
+            f"It takes {windows['window'].nunique()} windows, see the schedule: the load stops "
+            "clean before the limit, says when credits are free again, and goes on when it is run again."
         )
     )
     return Tables(

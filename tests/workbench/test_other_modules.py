@@ -125,7 +125,7 @@ def _packed_for_the_wizard(engagement: Engagement, modules: dict[ObjectName, str
     package = package_for(engagement, engagement.folder / "package")
     rows = {
         module: pd.concat(pd.read_csv(path, dtype="str", keep_default_na=False)
-                          for path in (package.folder / "data").glob(f"{module}_*.csv"))
+                          for path in (package.folder / "data").glob(f"{module}*.csv"))
         for module in set(modules.values())
     }  # fmt: skip
     if "Calls" in rows:
