@@ -1,7 +1,8 @@
 """Seals: a sign-off binds what a person saw to what is then loaded. Any change of it breaks it.
 
-A seal names the digests of snapshot, mapping, value maps, target schema, transform code, sample
-diff and rollback rehearsal. It carries a keyed mark, so that one edited by hand does not hold.
+A seal names the digests of snapshot, mapping, value maps, owners, target schema, transform code,
+sample diff and rollback rehearsal. It carries a keyed mark, so that one edited by hand does not
+hold.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from migrator_kit.errors import GateClosed, ParameterError
 from migrator_kit.load.job import LoadJob
 from migrator_kit.load.ledger import Ledger
 from migrator_kit.load.org_schema import OrgSchema
+from migrator_kit.load.owners import How, Owners
 from migrator_kit.load.target_fields import target_fields
 from migrator_kit.mapping.digests import mapping_digest
 from migrator_kit.mapping.model import Mapping
@@ -37,6 +39,7 @@ FACTS = {
     "snapshot": "the snapshot of the source",
     "mapping": "the mapping",
     "value_maps": "the value maps",
+    "owners": "who owns what",
     "target_schema": "the fields of the org",
     "transform_code": "the program",
     "sample_diff": "the comparison of the sample",
@@ -83,6 +86,7 @@ def seal_facts(
         "snapshot": snapshot,
         "mapping": mapping_digest(_without_values(job.mapping)),
         "value_maps": _value_maps(job.mapping),
+        "owners": _owners(job.owners),
         "target_schema": schema_digest(job.mapping, job.schema, job.names),
         "transform_code": digest_text(__version__, code_version()),
         "sample_diff": sample_diff or "",
@@ -193,6 +197,13 @@ def _value_maps(mapping: Mapping) -> str:
     maps = [[str(one.object), row.target, row.values] for one in mapping.objects
             for row in one.fields if row.values]  # fmt: skip
     return digest_text(json.dumps(maps, ensure_ascii=False, sort_keys=True))
+
+
+def _owners(owners: Owners) -> str:
+    """Return the digest of what `owners.yml` decides: new staff changes nothing of it."""
+    named = owners.table[owners.table["how"] == How.FILE].sort_values("owner_key")
+    decided = named[["owner_key", "zoho_user_id"]].to_numpy().tolist()
+    return digest_text(json.dumps([owners.default.id, decided], ensure_ascii=False))
 
 
 def _listed(names: list[str]) -> str:

@@ -75,23 +75,25 @@ def target(emulator: Any) -> Iterator[Target]:
 
 
 POSTGRES = "MIGRATOR_TEST_POSTGRES_URL"
-ON_BOTH = ("test_delta", "test_retry", "test_rollback", "test_rollback_updates", "test_seals",
-           "test_quiet", "test_matching")  # fmt: skip
-"""Files whose tests run with the ledger in PostgreSQL as well, where the machine offers one."""
+"""Where it is set, every test of the load runs with its ledger in SQLite and in PostgreSQL."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    wanted = metafunc.module.__name__.rpartition(".")[2] in ON_BOTH
-    if wanted and "ledger" in metafunc.fixturenames and os.environ.get(POSTGRES):
-        metafunc.parametrize("ledger", ["sqlite", "postgresql"], indirect=True)
+    if "ledger_url" in metafunc.fixturenames and os.environ.get(POSTGRES):
+        metafunc.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ledger]:
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+def ledger_url(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of the test's ledger, for tests that open it in a process of their own."""
     if getattr(request, "param", "sqlite") == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-    opened = Ledger(url, "engagement")
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    opened = Ledger(ledger_url, "engagement")
     yield opened
     opened.close()
 

@@ -287,14 +287,14 @@ def dying(owner: type, name: str, when: str) -> Iterator[None]:
 def test_killed_at_any_moment_of_a_job(
     owner: type, name: str, when: str, emulator: Any, target: Target, ledger: Ledger,
     uniquely: Mapping, practice: Any, bulk_job: Any, by_calls: str, digest_of: Any,
-    open_org: Any, tmp_path: Path,
+    open_org: Any, tmp_path: Path, ledger_url: str,
 ) -> None:  # fmt: skip
     bulk_job(target, ledger)
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
 
     def child() -> None:
         with dying(owner, name, when):
-            load(bulk_job(open_org(emulator.url), Ledger(url, "engagement"), provision=False), "1")
+            own = Ledger(ledger_url, "engagement")
+            load(bulk_job(open_org(emulator.url), own, provision=False), "1")
         os._exit(0)
 
     process = multiprocessing.get_context("fork").Process(target=child)

@@ -1,12 +1,15 @@
 """Killed at random moments, on a line that fails, against an org that restarts: the end is right.
 
 Each case loads, loads a delta and undoes everything, each in processes that are killed and started
-again until one comes to its end. `MIGRATOR_CHAOS_CASES` sets how many cases there are (2 without
-it; the long form is 200 and more), `MIGRATOR_CHAOS_SEED` where they begin.
+again until one comes to its end. Cases with an odd seed go by record calls, those with an even one
+by bulk write. `MIGRATOR_CHAOS_CASES` sets how many there are (2 without it; the long form is 200
+and more), `MIGRATOR_CHAOS_SEED` where they begin. `MIGRATOR_CHAOS_EVERY=1` also kills a load at
+each single write of ledger and vault, before and after its commit (2: at every other one).
 """
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import random
@@ -16,12 +19,14 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from migrator_kit.errors import BudgetExhausted, LedgerError, TargetError
+from migrator_kit.load import bulk_sending
 from migrator_kit.load.accounts import object_counts
 from migrator_kit.load.job import LoadJob
 from migrator_kit.load.ledger import Ledger
@@ -29,9 +34,11 @@ from migrator_kit.load.loader import load
 from migrator_kit.load.org_state import org_state
 from migrator_kit.load.rollback import rollback
 from migrator_kit.mapping.model import Mapping, ObjectName
+from tests.load.dying import Dies
 
 CASES = int(os.environ.get("MIGRATOR_CHAOS_CASES", "2"))
 FIRST_SEED = int(os.environ.get("MIGRATOR_CHAOS_SEED", "1"))
+EVERY = int(os.environ.get("MIGRATOR_CHAOS_EVERY", "0"))
 PATIENTS = 3
 MOST_ATTEMPTS = 40
 LAST_KILL = 8
@@ -47,6 +54,14 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"do": "revoke_token", "when": "before", "chance": 0.03},
     {"do": "delay", "seconds": 0.05, "chance": 0.1},
 )
+BULK_FAULTS: tuple[dict[str, Any], ...] = (
+    {"do": "fail_job", "match": "POST /crm/bulk/v8/write", "times": 1},
+    {"do": "cut", "when": "after", "match": "POST /crm/bulk/v8/write", "times": 1},
+    {"do": "cut", "when": "after", "match": "POST /crm/v8/upload*", "times": 1},
+    {"do": "answer", "status": 404, "match": "GET /crm/bulk/v8/write/*", "times": 1},
+    {"do": "half", "when": "after", "match": "GET /crm/bulk/v8/write/*", "times": 2},
+)
+"""What can go wrong with a job besides: it fails, its start or its file is lost, it is unknown."""
 STOPPED = 7
 """Exit code of a run that stopped with one of our own errors, as it may."""
 
@@ -57,9 +72,9 @@ class Chaos:
     """One seeded case: an org, a practice, a ledger, and everything that goes wrong."""
 
     def __init__(
-        self, seed: int, emulator: Any, practice: Any, ledger_url: str, tools: Any
+        self, seed: int, emulator: Any, practice: Any, ledger_url: str, tools: Any, *, bulk: bool
     ) -> None:
-        self.chance = random.Random(seed)
+        self.chance, self.bulk = random.Random(seed), bulk
         self.seed, self.emulator, self.practice = seed, emulator, practice
         self.ledger_url, self.tools = ledger_url, tools
         self.seen: Counter[str] = Counter()
@@ -68,14 +83,12 @@ class Chaos:
         """Start a run again and again until one comes to its end."""
         for attempt in range(MOST_ATTEMPTS):
             sound = attempt >= 2 * LAST_KILL
-            rules = [] if sound else self.chance.sample(FAULTS, self.chance.randint(0, 3))
+            possible = (*FAULTS, *BULK_FAULTS) if self.bulk else FAULTS
+            rules = [] if sound else self.chance.sample(possible, self.chance.randint(0, 3))
             faults = {"seed": self.chance.randint(1, 9_999),
-                      "rules": [{"match": "* /crm/v8/*", **rule} for rule in rules]}  # fmt: skip
+                      "rules": [{"match": "* /crm/*", **rule} for rule in rules]}  # fmt: skip
             self.emulator.faults(faults)
-            process = multiprocessing.get_context("fork").Process(
-                target=self._child, args=(run, f"{name}-{attempt}")
-            )
-            process.start()
+            process = self._started(run, f"{name}-{attempt}")
             if attempt < LAST_KILL:
                 self._disturb(process, faults)
             process.join(60)
@@ -86,6 +99,20 @@ class Chaos:
                 return
             assert code in (-signal.SIGKILL, STOPPED), f"case {self.seed}: {name} ended with {code}"
         raise AssertionError(f"case {self.seed}: {name} never came to an end")
+
+    def once(self, run: Run, run_id: str) -> int | None:
+        """Let one process run and return how it ended."""
+        process = self._started(run, run_id)
+        process.join(120)
+        code: int | None = process.exitcode
+        return code
+
+    def _started(self, run: Run, run_id: str) -> Any:
+        process = multiprocessing.get_context("fork").Process(
+            target=self._child, args=(run, run_id)
+        )
+        process.start()
+        return process
 
     def _disturb(self, process: Any, faults: dict[str, Any]) -> None:
         process.join(self.chance.uniform(0.02, 0.9))
@@ -103,7 +130,7 @@ class Chaos:
         try:
             target = self.tools.open_org(self.emulator.url)
             ledger = Ledger(self.ledger_url, "engagement")
-            run(self.tools.job_on(self.practice, target, ledger, provision=False), run_id)
+            run(self.tools.job(self.practice, target, ledger, bulk=self.bulk), run_id)
             code = 0
         except (TargetError, BudgetExhausted, LedgerError) as error:
             # A loader that was killed a moment ago may hold its lock until the system has buried
@@ -136,14 +163,35 @@ def undo(job: LoadJob, run_id: str) -> None:
 
 
 @pytest.fixture
-def tools(open_org: Any, job_on: Any, practice_in: Any, digest_of: Any) -> Any:
+def tools(
+    open_org: Any, job_on: Any, practice_in: Any, digest_of: Any, mapping: Mapping,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:  # fmt: skip
     class Tools:
-        pass
+        """What a case needs; jobs by bulk write have a unique key of tasks, as the profiles do."""
 
-    made = Tools()
-    made.open_org, made.job_on = open_org, job_on  # type: ignore[attr-defined]
-    made.practice_in, made.digest_of = practice_in, digest_of  # type: ignore[attr-defined]
-    return made
+        def __init__(self) -> None:
+            self.open_org, self.practice_in, self.digest_of = open_org, practice_in, digest_of
+            self.job_on = partial(job_on, uses=uniquely(mapping))
+
+        def job(self, practice: Any, target: Any, ledger: Ledger, *, bulk: bool) -> LoadJob:
+            least = 2 if bulk else None
+            scratch = practice.folder / "scratch"
+            scratch.mkdir(exist_ok=True)
+            job: LoadJob = self.job_on(
+                practice, target, ledger, provision=False, bulk_from=least, scratch=scratch
+            )
+            return job
+
+    monkeypatch.setattr(bulk_sending, "PAUSES", (0.3,) * 20)
+    return Tools()
+
+
+def uniquely(mapping: Mapping) -> Mapping:
+    plain = '"label":"Source Task ID","data_type":"text","length":100,"unique":false'
+    text = mapping.model_dump_json()
+    assert plain in text
+    return Mapping.model_validate_json(text.replace(plain, plain.replace("false", "true")))
 
 
 def undisturbed(folder: Path, start_emulator: Any, tools: Any) -> tuple[str, str]:
@@ -180,7 +228,7 @@ def test_whatever_breaks_the_end_is_that_of_an_undisturbed_run(
         target, ledger = tools.open_org(emulator.url), Ledger(url, "engagement")
         before = org_state(tools.job_on(practice, target, ledger))
         ledger.close()
-        chaos = Chaos(seed, emulator, practice, url, tools)
+        chaos = Chaos(seed, emulator, practice, url, tools, bulk=seed % 2 == 0)
         chaos.drive("load", lambda job, run_id: load(job, run_id))
         assert tools.digest_of(target) == loaded, f"case {seed}: the load differs"
         edit(practice)
@@ -198,10 +246,53 @@ def test_whatever_breaks_the_end_is_that_of_an_undisturbed_run(
         assert ledger.unsettled() == []
         assert ledger.verify_audit().ok
         assert emulator.fired()["total"] == 0
+        assert list((folder / "scratch").iterdir()) == [], "no file with values stays behind"
         seen += chaos.seen
+        seen["by bulk write" if chaos.bulk else "by record calls"] += 1
         ledger.close()
         target.close()
         emulator.stop()
     told = ", ".join(f"{name}: {count}" for name, count in sorted(seen.items()))
     print(f"\n{CASES} cases in {time.perf_counter() - began:.0f} s: {told}")
     assert seen["killed"] + seen["exit 7"] >= CASES, "the loader has to be killed on its way"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not EVERY, reason="the long form: MIGRATOR_CHAOS_EVERY=1")
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("bulk", [False, True], ids=["record calls", "bulk write"])
+def test_killed_at_each_single_write_of_ledger_and_vault(
+    bulk: bool, tmp_path: Path, start_emulator: Any, tools: Any
+) -> None:
+    (tmp_path / "calm").mkdir()
+    loaded, _ = undisturbed(tmp_path / "calm", start_emulator, tools)
+    exits: Counter[int] = Counter()
+    for number in itertools.count(1, EVERY):
+        ended = []
+        for before in (True, False):
+            folder = tmp_path / f"{number}-{before}"
+            folder.mkdir()
+            emulator = start_emulator(folder / "emulator.db")
+            practice, url = tools.practice_in(folder, PATIENTS), f"sqlite:///{folder / 'ledger.db'}"
+            target, ledger = tools.open_org(emulator.url), Ledger(url, "engagement")
+            tools.job_on(practice, target, ledger)
+            chaos = Chaos(number, emulator, practice, url, tools, bulk=bulk)
+            dies = Dies(number, before=before)
+
+            def dying(job: LoadJob, run_id: str, dies: Dies = dies) -> None:
+                dies.install()
+                load(job, run_id)
+
+            ended.append(chaos.once(dying, "run-1"))
+            load(tools.job(practice, target, ledger, bulk=bulk), "run-2")
+            assert tools.digest_of(target) == loaded, f"killed at write {number}"
+            assert ledger.unsettled() == []
+            assert ledger.verify_audit().ok
+            ledger.close()
+            target.close()
+            emulator.stop()
+        exits.update(ended)
+        if ended == [0, 0]:
+            break
+    assert set(exits) == {0, -signal.SIGKILL}
+    print(f"\n{exits[-signal.SIGKILL]} loads killed at {number - 1} writes, each came to its end")

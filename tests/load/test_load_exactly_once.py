@@ -7,9 +7,7 @@ import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,6 +19,7 @@ from migrator_kit.load.loader import load
 from migrator_kit.load.target import Target
 from migrator_kit.load.writer import Writer
 from migrator_kit.mapping.model import Mapping
+from tests.load.dying import Dies
 
 PATIENTS = 4
 
@@ -124,28 +123,6 @@ def test_credits_that_end_in_mid_run_stop_it_cleanly(
     assert ledger.unsettled() == []
 
 
-class Dies:
-    """Kills the process at the n-th transaction of the ledger, before or after it commits."""
-
-    def __init__(self, transaction: int, *, before: bool) -> None:
-        self.left, self.before = transaction, before
-
-    def install(self) -> None:
-        original = Writer._transaction
-
-        @contextmanager
-        def counted(writer: Writer) -> Iterator[Any]:
-            self.left -= 1
-            with original(writer) as connection:
-                yield connection
-                if self.before and self.left <= 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-            if self.left <= 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        Writer._transaction = counted  # type: ignore[method-assign,assignment]
-
-
 def run_killed(job_of: Any, open_org: Any, url: str, ledger_url: str, dies: Dies) -> int:
     """Load in a process of its own that dies on the way. Returns its exit code."""
 
@@ -165,14 +142,13 @@ def run_killed(job_of: Any, open_org: Any, url: str, ledger_url: str, dies: Dies
 @pytest.mark.slow
 def test_killed_between_any_two_writes_of_the_ledger(
     emulator: Any, target: Target, ledger: Ledger, mapping: Mapping, practice: Any, job_of: Any,
-    open_org: Any, undisturbed: Any, digest_of: Any, tmp_path: Path,
+    open_org: Any, undisturbed: Any, digest_of: Any, ledger_url: str,
 ) -> None:  # fmt: skip
     job_of(target, ledger)
-    ledger_url = f"sqlite:///{tmp_path / 'ledger.db'}"
     chance = random.Random(5)
     exits = Counter[int]()
     for attempt in range(60):
-        dies = Dies(chance.randint(4, 7) if attempt < 40 else 10_000, before=chance.random() < 0.5)
+        dies = Dies(chance.randint(5, 12) if attempt < 40 else 10_000, before=chance.random() < 0.5)
         exits[run_killed(job_of, open_org, emulator.url, ledger_url, dies)] += 1
         if exits[0]:
             break
@@ -186,10 +162,10 @@ def test_killed_between_any_two_writes_of_the_ledger(
 
 
 def test_a_second_loader_is_refused_while_the_first_is_at_work(
-    target: Target, ledger: Ledger, job_of: Any, tmp_path: Path
+    target: Target, ledger: Ledger, job_of: Any, ledger_url: str
 ) -> None:
     job = job_of(target, ledger)
-    other = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "engagement")
+    other = Ledger(ledger_url, "engagement")
     with (
         other.writing("full load of somebody", "run-0"),
         pytest.raises(LedgerError, match="full load of somebody"),

@@ -39,6 +39,11 @@ def when(title: str, act: Callable[[], None]) -> Any:
     return progress
 
 
+def _only_of_a_file(ledger: Ledger) -> None:
+    if ledger._engine.dialect.name != "sqlite":
+        pytest.skip("a full disk and a lock of the ledger's file are those of SQLite")
+
+
 def finished(ledger: Ledger, practice: Any, mapping: Mapping, emulator: Any) -> None:
     counts = object_counts(ledger, practice, mapping)
     assert all(one["remainder"] == 0 and one["failed"] == 0 for one in counts.values())
@@ -56,6 +61,7 @@ def test_a_full_disk_stops_the_load_and_it_goes_on_when_there_is_room(
 ) -> None:  # fmt: skip
     job = job_of(target, ledger)
     if which == "ledger":
+        _only_of_a_file(ledger)
         room = [sqlite3.connect(ledger._engine.url.database).execute("PRAGMA page_count")
                 .fetchone()[0] + 1]  # fmt: skip
 
@@ -82,6 +88,7 @@ def test_a_locked_ledger_stops_the_load_and_it_goes_on_afterwards(
     emulator: Any, target: Target, ledger: Ledger, practice: Any, mapping: Mapping, job_of: Any,
     tmp_path: Path,
 ) -> None:  # fmt: skip
+    _only_of_a_file(ledger)
     job = job_of(target, ledger)
 
     def impatient(connection: Any, *_: Any) -> None:

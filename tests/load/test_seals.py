@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 
 from migrator_kit.engagement import Engagement, EngagementFile, SourceSettings
 from migrator_kit.errors import GateClosed, ParameterError
+from migrator_kit.load import seals
 from migrator_kit.load.job import scope_of
 from migrator_kit.load.ledger import Ledger
 from migrator_kit.load.loader import load
 from migrator_kit.load.org_state import org_state
+from migrator_kit.load.owners import How, Owners
 from migrator_kit.load.rehearsal import keep_rehearsal, rehearse, require_rehearsal
 from migrator_kit.load.seals import FACTS, read_seal, require_seal, seal_facts, sign_off
 from migrator_kit.load.target import Target
@@ -36,7 +39,7 @@ def engagement(tmp_path: Path) -> Engagement:
 
 def test_a_sample_is_rehearsed_signed_and_the_seal_breaks_by_name(
     target: Target, ledger: Ledger, mapping: Mapping, practice: Any, job_of: Any,
-    engagement: Engagement,
+    engagement: Engagement, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     scope = scope_of(pd.DataFrame(KEYS, columns=["object", "source_id"]))
     sample = job_of(target, ledger, scope=scope)
@@ -84,6 +87,7 @@ def test_a_sample_is_rehearsed_signed_and_the_seal_breaks_by_name(
                 mapping, ObjectName.PATIENT, "Email", required=True))),
             "the mapping.",
         ),
+        (facts(replace(job, owners=another_owner(job.owners))), "who owns what."),
         (
             facts(job, snapshot="s2", rehearsal="x"),
             "the snapshot of the source and the rehearsal of the rollback.",
@@ -92,10 +96,20 @@ def test_a_sample_is_rehearsed_signed_and_the_seal_breaks_by_name(
         with pytest.raises(GateClosed) as closed:
             require_seal(engagement, changed)
         assert closed.value.message.endswith(f"Changed since: {told}")
+    with monkeypatch.context() as other:
+        other.setattr(seals, "code_version", lambda: "another program")
+        with pytest.raises(GateClosed, match="Changed since: the program"):
+            require_seal(engagement, facts(job))
     stage = next(f for f in target.client.metadata.fields("Deals") if f.label == "Treatment Stage")
     target.client.metadata.add_picklist_values("Deals", stage.id, ["somebody's own"])
     with pytest.raises(GateClosed, match="the fields of the org"):
         require_seal(engagement, facts(job_of(target, ledger)))
+
+
+def another_owner(owners: Owners) -> Owners:
+    table = owners.table.copy()
+    table.loc[0, ["zoho_user_id", "how"]] = [owners.default.id, How.FILE]
+    return Owners(table, owners.default)
 
 
 def test_a_seal_edited_by_hand_does_not_hold(engagement: Engagement) -> None:
