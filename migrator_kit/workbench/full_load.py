@@ -66,14 +66,11 @@ def plan(session: Session) -> Tables:
         f"{session.plan.credits_left:,} are left."
     )
     windows = session.plan.windows
-    remedy = (
-        ""
-        if fits
-        else (
-            f"It takes {windows['window'].nunique()} windows, see the schedule: the load stops "
-            "clean before the limit, says when credits are free again, and goes on when it is run again."
-        )
+    waits = (
+        f"It takes {windows['window'].nunique()} windows, see the schedule. The load stops clean "
+        "before the limit and says when credits are free again; run it again then."
     )
+    remedy = "" if fits else waits
     return Tables(
         [
             Findings.of([Finding(Level.GOOD if fits else Level.DECISION, text, remedy)]),
