@@ -1,16 +1,18 @@
 # Needs Python 3.11 or newer and make. Everything else is installed into .venv on first use.
 #   make demo PATIENTS=200         a smaller practice
 #   make test ARGS="-k quality"    more options for pytest
+#   make fuzz SECONDS=300        longer for each parser
 #   make setup PYTHON=/path/to/python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lab bench bench-long clean
+.PHONY: help setup demo test lint lab bench bench-long fuzz audit docs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PATIENTS ?= 1000
 ARGS ?=
+SECONDS ?= 60
 PYTHON ?=
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 STRIP := --verify --keep-id --drop-tagged-cells injected-parameters \
@@ -42,6 +44,15 @@ bench: $(STAMP) ## Measure speed and memory, into tests/benchmarks/RESULTS.md
 
 bench-long: $(STAMP) ## Measure the whole chain with two million records (an hour or two)
 	@MIGRATOR_BENCHMARK_LONG=1 $(BIN)/python -m pytest -m benchmark -s -k two_million $(ARGS)
+
+fuzz: $(STAMP) ## Look for inputs that break a parser, SECONDS=60 for each
+	@MIGRATOR_FUZZ_SECONDS=$(SECONDS) nice -n 10 $(BIN)/python -m pytest tests/fuzz -s --timeout 0 $(ARGS)
+
+audit: $(STAMP) ## Check pins, hashes and licences of every dependency, without a network
+	@$(BIN)/python -m pytest tests/test_dependencies.py -s $(ARGS)
+
+docs: $(STAMP) ## Write the pages and schemas that are made from the code
+	@$(BIN)/python -m migrator_kit.docs
 
 clean: ## Remove .venv and what the demo made
 	@rm -rf $(VENV) demo

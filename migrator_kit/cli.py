@@ -51,16 +51,28 @@ def demo(
 def init(
     folder: Folder,
     source: Annotated[
-        str, typer.Option(help="Database or its URL, dump, exports, service.yml, carried file.")
-    ],
+        str | None,
+        typer.Option(help="Database or its URL, dump, exports, service.yml, carried file."),
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="dent_o_soft or open_dental.")] = None,
     client: Annotated[str | None, typer.Option(help="The practice's name.")] = None,
     time_zone: Annotated[str | None, typer.Option(help="The practice's time zone.")] = None,
+    region: Annotated[str | None, typer.Option(help="Its country, such as US or GR.")] = None,
 ) -> None:
-    """Make a new engagement."""
+    """Make a new engagement; at a terminal, what no option says is asked for."""
+    from migrator_kit.asking import complete
     from migrator_kit.demo import new_engagement
 
-    engagement = new_engagement(folder, source, profile=profile, client=client, time_zone=time_zone)
+    known = complete(source, client=client, time_zone=time_zone, region=region, profile=profile)
+    engagement = new_engagement(
+        folder,
+        known.source,
+        profile=known.profile,
+        client=known.client,
+        time_zone=known.time_zone,
+        region=known.region,
+        look=known.look,
+    )
     print(f"New engagement in {engagement.folder}\nNext: migrator run {folder}")
 
 

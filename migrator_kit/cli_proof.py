@@ -120,3 +120,13 @@ def doctor(
     found = report(checks)
     print_json(found) if as_json else print(report_text(checks))
     raise typer.Exit(0 if found["ok"] else 1)
+
+
+@proof.command()
+def docs(
+    page: Annotated[str | None, typer.Argument(help="A page; else their list.")] = None,
+) -> None:
+    """Read the documentation: a page as Markdown, or the list of pages."""
+    from migrator_kit.docs import contents, read_page
+
+    print(read_page(page) if page else contents())

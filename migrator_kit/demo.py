@@ -34,6 +34,24 @@ class DemoResult:
     pack: Path
 
 
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """What a source shows when it is opened: its tables with their columns, and its profile."""
+
+    tables: dict[str, set[str]]
+    profile: str | None
+
+
+def first_look(source: str) -> FirstLook:
+    """Open a source and return what is there. Raises SourceError."""
+    from migrator_kit.mapping.files import detect_profile
+    from migrator_kit.source.connect import open_source
+
+    with open_source(_checked(SourceSettings, {"url": _absolute(source)})) as opened:
+        tables = {table.name: set(table.columns) for table in opened.describe()}
+    return FirstLook(tables, detect_profile(tables))
+
+
 def new_engagement(
     folder: Path,
     source: str,
@@ -41,28 +59,28 @@ def new_engagement(
     profile: str | None = None,
     client: str | None = None,
     time_zone: str | None = None,
+    region: str | None = None,
+    look: FirstLook | None = None,
 ) -> Engagement:
     """Make an engagement after a look at its source. Raises SourceError, ConfigError.
 
     The target is the engagement's own emulator until `engagement.yml` says otherwise: a rehearsal
     comes before an org.
     """
-    from migrator_kit.mapping.files import PROFILES, detect_profile
-    from migrator_kit.source.connect import open_source
+    from migrator_kit.mapping.files import PROFILES
 
     if profile is not None and profile not in PROFILES:
         raise ConfigError(
             f"There is no profile {profile!r}.", hint=f"Known profiles: {', '.join(PROFILES)}"
         )
-    url = _absolute(source)
-    given = {"url": url, **({"time_zone": time_zone} if time_zone else {})}
-    settings = _checked(SourceSettings, {**given, "profile": profile})
-    with open_source(settings) as opened:
-        tables = {table.name: set(table.columns) for table in opened.describe()}
-    found = profile or detect_profile(tables)
-    name = _name_of(source) if client is None else client
-    told = _checked(EngagementFile, {"client": name, "source": {**given, "profile": found}})
-    return Engagement.create(folder, told)
+    told = {"time_zone": time_zone, "region": region}
+    given: dict[str, Any] = {name: value for name, value in told.items() if value}
+    given["url"] = _absolute(source)
+    _checked(SourceSettings, given)
+    look = look or first_look(source)
+    given["profile"] = profile or look.profile
+    name = name_of_source(source) if client is None else client
+    return Engagement.create(folder, _checked(EngagementFile, {"client": name, "source": given}))
 
 
 def run_demo(
@@ -173,6 +191,7 @@ def _absolute(source: str) -> str:
     return str(Path(source).expanduser().resolve())
 
 
-def _name_of(source: str) -> str:
+def name_of_source(source: str) -> str:
+    """Return a name for the practice, by what its source is called."""
     stem = Path(source.split("?")[0].rstrip("/")).stem
     return (re.sub(r"[^\w .-]", "", stem) or "Practice")[:80]

@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from rapidfuzz import process
 
 from migrator_kit import yamlfile
 from migrator_kit.errors import ConfigError
@@ -25,7 +26,7 @@ FILE_NAME = "engagement.yml"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class TargetKind(StrEnum):
@@ -149,8 +150,11 @@ class SourceSettings(_Section):
     """Where the practice's data is, and how to read what it says."""
 
     url: str
+    """Path of a database, dump, folder or zip of exports or carried file; or a URL."""
     profile: str | None = None
+    """The practice's program, if it is a known one: dent_o_soft or open_dental."""
     documents: Path | None = None
+    """Folder of the files that the source names, if it is not found beside it."""
     blobs: BlobSettings | None = None
     """Where the files are, if they lie in a table and not in a folder."""
     encoding: str | None = None
@@ -162,16 +166,22 @@ class SourceSettings(_Section):
     rest: RestSettings | None = None
     """What to read, where `url` is the address of a JSON service."""
     time_zone: str = "America/New_York"
+    """The practice's time zone, such as Europe/Athens: times without an offset are in it."""
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"
+    """Two capital letters of the country: phone numbers without a country code are of it."""
     day_first: bool = False
     """How dates in columns of text are read where neither they nor their tables tell."""
     part_rows: Annotated[int, Field(ge=1_000, le=1_000_000)] = 50_000
+    """Rows that are worked on at once: fewer need less memory."""
 
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"{value!r} is no time zone name such as 'Europe/Athens'")
+        known = available_timezones()
+        if value not in known:
+            near = process.extractOne(value, sorted(known), score_cutoff=70)
+            instead = f"did you mean {near[0]}?" if near else "such a name is Europe/Athens"
+            raise ValueError(f"there is no such time zone: {instead}")
         return value
 
     @property
@@ -190,27 +200,39 @@ class TargetSettings(_Section):
     """Which Zoho CRM the engagement writes to. Credentials are never here: see `zoho.auth`."""
 
     kind: TargetKind = TargetKind.EMULATOR
+    """What kind of org this is: the loader refuses every other kind."""
     data_centre: DataCentre = DataCentre.US
+    """Where the org lives, by the end of the address its users sign in at."""
     url: str | None = None
+    """Address of an emulator that runs already; an org's own is known by its data centre."""
     accounts_url: str | None = None
+    """Address that gives access tokens, where it is not the data centre's."""
     upload_url: str | None = None
+    """Address for bulk files, where it is not the data centre's."""
     edition: str = "enterprise"
+    """Edition of the local emulator; an org tells its own."""
     default_owner: str | None = None
+    """E-mail of the Zoho user who owns what nobody else does."""
     file_limit_mb: Annotated[float, Field(gt=0, le=100)] = 25
+    """Larger files are listed and linked by a note instead of uploaded."""
 
 
 class SampleSettings(_Section):
     """How the sample is chosen: 50 to 100 records, reproducible by seed."""
 
     size: Annotated[int, Field(ge=50, le=100)] = 80
+    """Records of the sample, parents of the chosen ones not counted."""
     seed: int = 7
+    """Another seed chooses other records."""
 
 
 class ComputeSettings(_Section):
     """Where parts are worked on: a Dask scheduler name or the address of a cluster."""
 
     scheduler: str = "threads"
+    """threads, processes, synchronous, or the address of a Dask cluster (tcp://…)."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Parts that are worked on at once."""
 
 
 class LanguageModelSettings(_Section):
@@ -235,12 +257,14 @@ class EngagementFile(_Section):
 
     version: Literal[1] = 1
     client: Annotated[str, Field(min_length=1, max_length=80)]
+    """The practice's name, as the evidence shows it."""
     source: SourceSettings
     target: TargetSettings = TargetSettings()
     sample: SampleSettings = SampleSettings()
     compute: ComputeSettings = ComputeSettings()
     mapping: MappingSettings = MappingSettings()
     ledger: str | None = None
+    """SQLAlchemy URL of the ledger, where it is not the file ledger.db beside this one."""
 
 
 class Engagement:
@@ -259,16 +283,19 @@ class Engagement:
                 f"{path} already holds an engagement.",
                 hint="Choose another folder, or go on with `migrator status` there.",
             )
+        keep_private()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (path / "private").mkdir(mode=0o700, exist_ok=True)
         tree = settings.model_dump(mode="json", exclude_none=True)
         with (path / FILE_NAME).open("w", encoding="utf-8") as stream:
+            stream.write(yamlfile.place_schema(path, "engagement"))
             yamlfile.round_trip().dump(tree, stream)
         return cls(path, settings)
 
     @classmethod
     def open(cls, folder: Path | str) -> Engagement:
         """Read the engagement in `folder`. Raises ConfigError with file and line."""
+        keep_private()
         path = Path(folder).expanduser().resolve()
         if not (path / FILE_NAME).is_file():
             raise ConfigError(
@@ -336,6 +363,15 @@ class Engagement:
         """Return an id for a run that sorts by time, for example `20261122-184601-3f2a`."""
         instant = (now or datetime.now(UTC)).strftime("%Y%m%d-%H%M%S")
         return f"{instant}-{secrets.token_hex(2)}"
+
+
+def keep_private() -> None:
+    """Let this process make files and folders that their owner alone can read, from now on.
+
+    Snapshots, ledgers, logs and lists hold patient data; who works with an engagement has opened
+    it first, and the processes that are started afterwards inherit the rule.
+    """
+    os.umask(os.umask(0o077) | 0o077)
 
 
 def digest_file(path: Path) -> str:

@@ -6,8 +6,9 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -26,6 +27,10 @@ _STRPTIME = {
     "d": "%d", "HH": "%H", "H": "%H", "hh": "%I", "h": "%I", "mm": "%M", "ss": "%S", "a": "%p",
     "XXX": "%z", "Z": "%z",
 }  # fmt: skip
+
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError,
+           LookupError, csv.Error)  # fmt: skip
+"""What torn archives, unknown encodings and foreign bytes make the readers raise."""
 
 Convert = Callable[[str], Any]
 
@@ -47,27 +52,38 @@ class Sheet:
 @contextmanager
 def open_sheet(path: Path, wanted: str | None, encoding: str) -> Iterator[Sheet]:
     """The CSV of the zip. Raises BadArchive when it is not there or cannot be read."""
-    with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
-        if wanted is not None:
-            names = [name for name in names if name == wanted]
-        if len(names) != 1:
-            raise BadArchive("FILE_NOT_FOUND")
-        with archive.open(names[0]) as raw:
-            lines = sum(chunk.count(b"\n") for chunk in iter(lambda: raw.read(1 << 20), b""))
-        with archive.open(names[0]) as raw:
-            try:
-                text = io.TextIOWrapper(raw, encoding=encoding, newline="")
-                first = text.readline()
-            except (LookupError, UnicodeDecodeError):
-                raise BadArchive("INVALID_FILE_FORMAT") from None
-            first = first.removeprefix("\ufeff")
-            delimiter = max(_DELIMITERS, key=first.count)
-            header = next(csv.reader([first], delimiter=delimiter), [])
-            if not any(header):
-                raise BadArchive("INVALID_FILE_FORMAT")
-            rows = csv.reader(text, delimiter=delimiter)
-            yield Sheet(names[0], lines, header, (row for row in rows if row))
+    with ExitStack() as opened:
+        try:
+            sheet = _sheet(opened, path, wanted, encoding)
+        except _DAMAGE:
+            raise BadArchive("INVALID_FILE_FORMAT") from None
+        yield sheet
+
+
+def _sheet(opened: ExitStack, path: Path, wanted: str | None, encoding: str) -> Sheet:
+    archive = opened.enter_context(zipfile.ZipFile(path))
+    names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
+    if wanted is not None:
+        names = [name for name in names if name == wanted]
+    if len(names) != 1:
+        raise BadArchive("FILE_NOT_FOUND")
+    with archive.open(names[0]) as raw:
+        lines = sum(chunk.count(b"\n") for chunk in iter(lambda: raw.read(1 << 20), b""))
+    raw = opened.enter_context(archive.open(names[0]))
+    text = io.TextIOWrapper(raw, encoding=encoding, newline="")
+    first = text.readline().removeprefix("\ufeff")
+    delimiter = max(_DELIMITERS, key=first.count)
+    header = next(csv.reader([first], delimiter=delimiter), [])
+    if not any(header):
+        raise BadArchive("INVALID_FILE_FORMAT")
+    return Sheet(names[0], lines, header, _rows(csv.reader(text, delimiter=delimiter)))
+
+
+def _rows(reader: Iterator[list[str]]) -> Iterator[list[str]]:
+    try:
+        yield from (row for row in reader if row)
+    except _DAMAGE:
+        raise BadArchive("INVALID_FILE_FORMAT") from None
 
 
 def converter(field: Field, layout: str | None, tz: ZoneInfo) -> Convert:

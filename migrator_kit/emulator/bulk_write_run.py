@@ -53,7 +53,7 @@ def run(crm: Crm, job: Job) -> dict[str, Any]:
                 if crm.jobs.ending:
                     raise JobInterrupted
                 counts.update(_write_part(crm, job, plan, module, start, part))
-    except (BadArchive, UnicodeDecodeError) as error:
+    except BadArchive as error:
         raise JobFailed("INVALID_FILE_FORMAT") from error
     crm.stats.wrote(plan.module, "created", counts["added"])
     crm.stats.wrote(plan.module, "updated", counts["updated"])

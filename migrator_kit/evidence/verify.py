@@ -75,7 +75,8 @@ def verify_pack(path: Path) -> VerifiedPack:
             except _UNREADABLE:
                 structure = WHOLE
         altered = [structure] if structure else []
-    return VerifiedPack(tuple(altered), chain, digest, tree.get("signed_by"))
+    signer = tree.get("signed_by")
+    return VerifiedPack(tuple(altered), chain, digest, signer if isinstance(signer, str) else None)
 
 
 def verify_text(checked: VerifiedPack) -> str:
@@ -120,10 +121,10 @@ def _contents(archive: zipfile.ZipFile) -> tuple[list[str], dict[str, Any], str]
 
 
 def _altered_files(archive: zipfile.ZipFile, tree: dict[str, Any]) -> Iterator[str]:
-    files = tree.get("files", {})
+    files = _block(tree, "files")
     names = set(archive.namelist())
-    for name, entry in files.items():
-        if name not in names or _digest(archive, name) != entry.get("sha256"):
+    for name in files:
+        if name not in names or _digest(archive, name) != _block(files, name).get("sha256"):
             yield name
     yield from sorted(names - set(files) - _ENDS)
 
@@ -135,7 +136,7 @@ def _signature_fits(archive: zipfile.ZipFile, manifest: bytes, tree: dict[str, A
     try:
         signature = bytes.fromhex((_bytes(archive, SIGNATURE) or b"").decode("ascii").strip())
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(signer)).verify(signature, manifest)
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, ValueError, TypeError):
         return False
     return True
 
@@ -143,12 +144,12 @@ def _signature_fits(archive: zipfile.ZipFile, manifest: bytes, tree: dict[str, A
 def _chain(archive: zipfile.ZipFile, tree: dict[str, Any]) -> ChainCheck:
     """Walk the audit log of the pack, and compare its end with the head that the manifest names."""
     try:
-        with archive.open(AUDIT_LOG) as raw:
+        with archive.open(_stored(archive, AUDIT_LOG)) as raw:
             text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
             check = follow(_entries(csv.DictReader(text)))
     except (*_UNREADABLE, csv.Error):
         return ChainCheck(False, 0, GENESIS, 1)
-    head = tree.get("audit", {}).get("head", GENESIS)
+    head = _block(tree, "audit").get("head", GENESIS)
     if check.ok and check.head != head:
         return ChainCheck(False, check.rows, check.head, check.rows + 1)
     return check
@@ -156,15 +157,22 @@ def _chain(archive: zipfile.ZipFile, tree: dict[str, Any]) -> ChainCheck:
 
 def _entries(rows: csv.DictReader[str]) -> Iterator[tuple[list[str | int | None], str, str]]:
     for row in rows:
-        values: list[str | int | None] = [cell_of_list(row[name]) or None for name in HASHED]
+        cells = {name: cell or "" for name, cell in row.items() if isinstance(cell, str | None)}
+        values: list[str | int | None] = [cell_of_list(cells[name]) or None for name in HASHED]
         values[0] = int(values[0] or 0)
-        yield values, row["previous_hash"], row["hash"]
+        yield values, cells["previous_hash"], cells["hash"]
+
+
+def _block(tree: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a block of the manifest; whatever else stands there is none."""
+    found = tree.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _digest(archive: zipfile.ZipFile, name: str) -> str | None:
     content = hashlib.sha256()
     try:
-        with archive.open(name) as stream:
+        with archive.open(_stored(archive, name)) as stream:
             while chunk := stream.read(1 << 20):
                 content.update(chunk)
     except _UNREADABLE:
@@ -174,6 +182,14 @@ def _digest(archive: zipfile.ZipFile, name: str) -> str | None:
 
 def _bytes(archive: zipfile.ZipFile, name: str) -> bytes | None:
     try:
-        return archive.read(name)
+        return archive.read(_stored(archive, name))
     except _UNREADABLE:
         return None
+
+
+def _stored(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    """Return an entry of a pack. Raises BadZipFile for a compressed one: it could be endless."""
+    entry = archive.getinfo(name)
+    if entry.compress_type != zipfile.ZIP_STORED:
+        raise zipfile.BadZipFile
+    return entry

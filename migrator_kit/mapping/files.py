@@ -9,7 +9,7 @@ from pathlib import Path
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import ConfigError, MappingError
 from migrator_kit.mapping.model import Mapping
-from migrator_kit.yamlfile import InvalidYaml, load_model
+from migrator_kit.yamlfile import InvalidYaml, load_model, place_schema
 
 _FOLDER = Path(__file__).parent / "profiles"
 PROFILES: tuple[str, ...] = tuple(sorted(path.stem for path in _FOLDER.glob("*.yml")))
@@ -69,7 +69,8 @@ def write_default(engagement: Engagement, profile: str) -> Path:
         raise ConfigError(
             f"{path.name} exists already.", hint="Rename it first if it should be made anew."
         )
-    path.write_text(profile_path(profile).read_text(encoding="utf-8"), encoding="utf-8")
+    text = profile_path(profile).read_text(encoding="utf-8")
+    path.write_text(place_schema(path.parent, "mapping") + text, encoding="utf-8")
     return path
 
 

@@ -17,7 +17,7 @@ from migrator_kit.privacy import DataClass
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class ObjectName(StrEnum):
@@ -146,6 +146,7 @@ class FieldMapping(_Part):
     """One target field of an object: where its value comes from and what is done to it."""
 
     target: Annotated[str, Field(min_length=1)]
+    """API name of the field in Zoho CRM; with `__c`, the logical name of one to be created."""
     module: str | None = None
     """Where given, the row holds only while its object lands in this module."""
     columns: tuple[str, ...] = ()
@@ -153,7 +154,9 @@ class FieldMapping(_Part):
     sources: tuple[str, ...] = ()
     """Source columns, as `table.column`, that this row disposes of."""
     constant: str | bool | int | float | None = None
+    """What every record gets, instead of `columns`."""
     transform: tuple[Step, ...] = ()
+    """What is done to the values, one step after the other."""
     values: dict[str, str] = {}
     """Value map of a picklist: source value to target value, empty where nothing shall arrive.
     Every source value has an entry."""
@@ -161,18 +164,25 @@ class FieldMapping(_Part):
     """Objects this field points to, one for each of `columns`: the first column that holds the key
     of a record that moves wins. With several, the column `<target>_object` names which."""
     on_missing: MissingParent = MissingParent.EXCLUDE
+    """What becomes of a record whose parent does not move: excluded, or moved without the link."""
     on_conflict: OnConflict = OnConflict.ASK
     """Who wins where source and Zoho CRM both changed the field; `ask` holds it for a person."""
     required: bool = False
+    """Whether a record without a value here does not move."""
     custom_column: bool = False
     """The source column is this practice's own, not part of the program's schema."""
     create: NewField | None = None
+    """The custom field that is made for it, where the module has none."""
     data_class: DataClass = DataClass.OPERATIONAL
+    """How sensitive the values are: what is shown of them follows from it."""
     confidence: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """How sure the proposal was."""
     reasons: tuple[str, ...] = ()
+    """What the proposal went by."""
     alternatives: tuple[str, ...] = ()
     """Other targets that the proposal thought of, the likeliest first."""
     decision: Decision | None = None
+    """Who decided it. Written by `migrator confirm`, notebook 02, or by hand."""
 
     @field_validator("columns", "sources", "lookup", mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectMapping, Step
-from migrator_kit.yamlfile import round_trip
+from migrator_kit.yamlfile import place_schema, round_trip
 
 _HEADER = """\
 What becomes of every column of the source, and who decided that.
@@ -42,6 +42,7 @@ def write_mapping(path: Path, mapping: Mapping) -> None:
     yaml.width = 1_000_000
     fresh = path.with_suffix(".new")
     with fresh.open("w", encoding="utf-8") as stream:
+        stream.write(place_schema(path.parent, "mapping"))
         yaml.dump(tree, stream)
     fresh.replace(path)
 

@@ -40,6 +40,7 @@ from migrator_kit.source.faults import TextFile
 from migrator_kit.source.files import TextSource
 from migrator_kit.source.jsonlines import JsonLinesSource
 from migrator_kit.source.model import Source
+from migrator_kit.source.packed import DAMAGE
 from migrator_kit.source.place import is_web_address, source_path
 from migrator_kit.source.rest import RestSource
 from migrator_kit.source.sql import SqlSource
@@ -122,7 +123,7 @@ def _exports(
 def _archive(settings: SourceSettings, path: Path, work: Path | None, home: Path | None) -> Source:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError):
+    except DAMAGE:
         raise SourceError(
             f"{path.name} is not a readable zip archive.", hint="Copy it again and retry."
         ) from None

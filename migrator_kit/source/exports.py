@@ -10,10 +10,11 @@ import zipfile
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from migrator_kit.errors import SourceError
 from migrator_kit.source.faults import TextFile
+from migrator_kit.source.packed import opened
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
 WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
@@ -88,11 +89,11 @@ def _table_of(name: str) -> str:
 def _open_file(path: Path) -> BinaryIO:
     try:
         if path.suffix.lower() == ".gz":
-            return cast(BinaryIO, gzip.open(path, "rb"))
+            return opened(partial(gzip.open, path, "rb"), path.name, path.stat().st_size)
         return path.open("rb")
     except OSError as error:
         raise SourceError(f"{path.name} cannot be opened: {error.strerror}.") from None
 
 
 def _open_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
-    return cast(BinaryIO, archive.open(entry))
+    return opened(partial(archive.open, entry), entry.filename, entry.compress_size)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +27,9 @@ from migrator_kit.zoho.values import to_zoho_datetime
 RESULT_COLUMNS = ("STATUS", "RECORD_ID", "ERRORS")
 KEY_COLUMNS = 3
 """Source columns that come back in a result file."""
+_DAMAGE = (zipfile.BadZipFile, zlib.error, csv.Error, EOFError, KeyError, NotImplementedError,
+           RuntimeError, ValueError)  # fmt: skip
+"""What torn or foreign files make the readers of zip and CSV raise."""
 _BLOCK = 8 * 1024 * 1024
 
 
@@ -115,7 +120,8 @@ def read_result(path: Path) -> pd.DataFrame:
     Columns: the first three sent, then `status` (added, updated, skipped, unprocessed),
     `record_id`, `ok`, `code`, `field`, `reason`, `remedy`. Rows stand in the order of the file.
     """
-    frames = [_result_frame(archive, entry) for archive, entry in _csv_entries(path)]
+    with _readable():
+        frames = [_result_frame(archive, entry) for archive, entry in _csv_entries(path)]
     frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     missing = [column for column in RESULT_COLUMNS if column not in frame.columns]
     if missing:
@@ -158,14 +164,20 @@ def _result_frame(archive: zipfile.ZipFile, entry: str) -> pd.DataFrame:
 
 
 def _csv_entries(path: Path) -> Iterator[tuple[zipfile.ZipFile, str]]:
+    with zipfile.ZipFile(path) as archive:
+        for entry in sorted(archive.namelist()):
+            if entry.lower().endswith(".csv"):
+                yield archive, entry
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Say in the client's words that a fetched file is torn, or no zip of CSV files."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in sorted(archive.namelist()):
-                if entry.lower().endswith(".csv"):
-                    yield archive, entry
-    except zipfile.BadZipFile:
+        yield
+    except _DAMAGE:
         raise TerminalError(
-            "A bulk result is not a zip file.", hint="Fetch the result again."
+            "A bulk result cannot be read as CSV in a zip file.", hint="Fetch the result again."
         ) from None
 
 
@@ -177,12 +189,14 @@ def to_parquet(path: Path, target: Path) -> int:
     writer: pq.ParquetWriter | None = None
     rows = 0
     try:
-        for archive, entry in _csv_entries(path):
-            with archive.open(entry) as stream:
-                for batch in _batches(stream):
-                    writer = writer or pq.ParquetWriter(target, batch.schema, compression="zstd")
-                    writer.write_batch(batch)
-                    rows += batch.num_rows
+        with _readable():
+            for archive, entry in _csv_entries(path):
+                with archive.open(entry) as stream:
+                    for batch in _batches(stream):
+                        schema = batch.schema
+                        writer = writer or pq.ParquetWriter(target, schema, compression="zstd")
+                        writer.write_batch(batch)
+                        rows += batch.num_rows
     finally:
         if writer is not None:
             writer.close()
