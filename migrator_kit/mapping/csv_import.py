@@ -59,12 +59,12 @@ def import_csv(engagement: Engagement, path: Path, snapshot: SnapshotTables) -> 
     lines, findings = _read(path)
     for line in lines:
         findings += [
-            Finding(f"{path.name}:{line.number}", problem, remedy)
-            for problem, remedy in _problems(line, file.mapping, tables, given)
+            Finding(f"{path.name}:{line.number}, {cell}", problem, remedy)
+            for cell, problem, remedy in _problems(line, file.mapping, tables, given)
         ]
     targets = Counter((line.object.lower(), line.field) for line in lines)
     findings += [
-        Finding(f"{path.name}:{line.number}", f"{line.object}.{line.field} stands twice")
+        Finding(f"{path.name}:{line.number}, field", f"{line.object}.{line.field} stands twice")
         for line in lines
         if targets[line.object.lower(), line.field] > 1
     ]
@@ -81,6 +81,10 @@ def _read(path: Path) -> tuple[list[Line], list[Finding]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise MappingError(f"{path.name} is not UTF-8.", hint="Save it as CSV UTF-8.") from None
+    except OSError as error:
+        raise MappingError(
+            f"{path} cannot be read: {error.strerror}.", hint="Name the list as a CSV file."
+        ) from None
     head = text.partition("\n")[0]
     separator = max(_SEPARATORS, key=head.count)
     reader = csv.DictReader(text.splitlines(), delimiter=separator)
@@ -99,7 +103,7 @@ def _read(path: Path) -> tuple[list[Line], list[Finding]]:
         try:
             steps = plain(YAML(typ="rt").load(values.pop("transform")))
         except YAMLError:
-            place = f"{path.name}:{reader.line_num}"
+            place = f"{path.name}:{reader.line_num}, transform"
             findings.append(Finding(place, "the transform cannot be read", "write it as in YAML"))
             continue
         lines.append(Line(reader.line_num, **values, transform=steps))
@@ -108,26 +112,30 @@ def _read(path: Path) -> tuple[list[Line], list[Finding]]:
 
 def _problems(
     line: Line, mapping: Mapping, tables: dict[str, tuple[str, ...]], given: dict[str, list[str]]
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, str, str]]:
+    """Give what is wrong with a line: the cell, the problem, the remedy."""
     folded = {table.lower(): columns for table, columns in tables.items()}
     columns = folded.get(line.table.lower())
     if columns is None:
-        yield f"the snapshot has no table {line.table!r}", _near(line.table, tables)
+        yield "table", f"the snapshot has no table {line.table!r}", _near(line.table, tables)
     elif line.column.lower() not in {column.lower() for column in columns}:
-        yield f"{line.table!r} has no column {line.column!r}", _near(line.column, columns)
+        yield "column", f"{line.table!r} has no column {line.column!r}", _near(line.column, columns)
     item = _object(mapping, line.object)
     if item is None:
-        yield f"the mapping has no object {line.object!r}", _near(line.object, given)
+        yield "object", f"the mapping has no object {line.object!r}", _near(line.object, given)
         return
     fields = {row.target for row in item.fields} | set(STANDARD_FIELDS.get(item.module or "", {}))
     if line.field not in fields:
-        yield f"{item.module or item.object} has no field {line.field!r}", _near(line.field, fields)
+        problem = f"{item.module or item.object} has no field {line.field!r}"
+        yield "field", problem, _near(line.field, fields)
     if item.landing is Landing.REFERENCE:
-        yield f"{item.object} does not move, so it has no fields", ""
+        yield "object", f"{item.object} does not move, so it has no fields", ""
     elif columns is not None and _gives(given[str(item.object)], line.column) is None:
         remedy = "name it in the SELECT, in mapping.yml"
-        yield f"the SELECT of {item.object} gives no column {line.column!r}", remedy
-    yield from _transform_problems(line)
+        problem = f"the SELECT of {item.object} gives no column {line.column!r}"
+        yield "column", problem, remedy
+    for problem, remedy in _transform_problems(line):
+        yield "transform", problem, remedy
 
 
 def _transform_problems(line: Line) -> Iterator[tuple[str, str]]:

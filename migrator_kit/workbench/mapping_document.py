@@ -1,17 +1,57 @@
-"""The mapping as the client reads it: fields, value maps and what stays behind, also as Excel."""
+"""The mapping as the client reads it: fields, value maps, what stays behind; a page or Excel."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 
+from migrator_kit.engagement import Engagement, digest_file
+from migrator_kit.errors import ParameterError
+from migrator_kit.evidence.page import PageHead, render_page
+from migrator_kit.evidence.tables import Table
+from migrator_kit.mapping.files import load_mapping
 from migrator_kit.mapping.model import Mapping
 from migrator_kit.mapping.targets import target_type
 from migrator_kit.workbench.review_screen import decided_words, transform_words
 
 _WIDEST = 60
 _FIELDS = ["object", "module", "from", "field", "label", "type", "transform", "state", "decided"]
+
+
+def write_document(engagement: Engagement, path: Path) -> Path:
+    """Write an engagement's mapping as one HTML page or one Excel workbook, by the path's ending.
+
+    Raises MappingError without a mapping, ParameterError for another ending or a place that cannot
+    be written to.
+    """
+    if path.suffix.lower() not in (".html", ".xlsx"):
+        raise ParameterError(
+            f"A mapping document is a page or a workbook, and {path.name} is neither.",
+            hint="Name a file that ends in .html or .xlsx.",
+        )
+    sheets = mapping_document(load_mapping(engagement))
+    try:
+        if path.suffix.lower() == ".xlsx":
+            return write_workbook(sheets, path)
+        return write_page(engagement, sheets, path)
+    except OSError as error:
+        raise ParameterError(
+            f"{path} cannot be written: {error.strerror}.", hint="Name another place with --to."
+        ) from None
+
+
+def write_page(engagement: Engagement, sheets: dict[str, pd.DataFrame], path: Path) -> Path:
+    """Write the sheets as one HTML page that needs no network and no script; return the path."""
+    head = PageHead(
+        engagement.settings.client, "The mapping",
+        f"mapping.yml {digest_file(engagement.mapping_path)[:12]}",
+        datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )  # fmt: skip
+    body = "".join(f"<h2>{name}</h2>\n{Table(frame).html()}\n" for name, frame in sheets.items())
+    path.write_text(render_page(head, body), encoding="utf-8")
+    return path
 
 
 def mapping_document(mapping: Mapping) -> dict[str, pd.DataFrame]:

@@ -24,8 +24,9 @@ from migrator_kit.mapping.rule_tests import FILE_NAME as TESTS_FILE
 from migrator_kit.mapping.rule_tests import run_rule_tests
 from migrator_kit.mapping.values import value_counts
 from migrator_kit.widgets.mapping_table import MappingTable
+from migrator_kit.workbench import estimating
 from migrator_kit.workbench.inputs import inputs_table
-from migrator_kit.workbench.mapping_document import mapping_document, write_workbook
+from migrator_kit.workbench.mapping_document import mapping_document, write_page, write_workbook
 from migrator_kit.workbench.review_screen import review_screen
 from migrator_kit.workbench.session import Session
 
@@ -157,15 +158,13 @@ def rule_tests(session: Session) -> Table:
 
 
 def document(session: Session) -> Table:
-    """Write the mapping for the client as `lists/mapping.xlsx` and return what is in it.
-
-    As a page it is this one: its tables say the same.
-    """
+    """Write the mapping for the client as a page and as a workbook; return what is in them."""
     session.forget_mapping()
     sheets = mapping_document(session.mapping)
-    path = write_workbook(sheets, session.list_path("mapping.xlsx"))
+    write_workbook(sheets, session.list_path("mapping.xlsx"))
+    write_page(session.engagement, sheets, session.list_path("mapping.html"))
     rows = [{"sheet": name, "rows": len(frame)} for name, frame in sheets.items()]
-    return Table(pd.DataFrame(rows), note=f"Written to lists/{path.name}.")
+    return Table(pd.DataFrame(rows), note="Written to lists/mapping.html and lists/mapping.xlsx.")
 
 
 def value_maps(session: Session) -> Table:
@@ -195,6 +194,11 @@ def new_fields(session: Session) -> Table:
         f"Fields of {item.object} exist up to {item.slots} times, numbered. " for item in slots
     )
     return Table(frame, note=note.strip())
+
+
+def owners(session: Session) -> Tables:
+    """Return the practice's staff, how many records each owns, and who is known by e-mail."""
+    return estimating.owners(session)
 
 
 def not_moved(session: Session) -> Table:

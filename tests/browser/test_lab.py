@@ -13,6 +13,7 @@ from migrator_kit.engagement import Engagement
 from migrator_kit.mapping.decisions import pending, row_names
 from migrator_kit.mapping.files import load_mapping, write_default
 from migrator_kit.mapping.model import ObjectName
+from migrator_kit.source.snapshot import latest_snapshot
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -87,6 +88,7 @@ def test_targets_and_values_are_chosen_on_the_screen_and_stay_chosen(
     lab.open("notebooks/02_mapping_review.ipynb")
     lab.run_all()
     review = _Review(lab.page)
+    assert len(review.states()) >= 120
     review.pick("of-object", "Patient")
     assert {name.partition(".")[0] for name in review.shown()} == {"Patient"}
     review.filter("phone_mobile")
@@ -142,14 +144,20 @@ def test_targets_and_values_are_chosen_on_the_screen_and_stay_chosen(
 
 
 def _propose_anew(engagement: Engagement) -> None:
-    """Write the proposal with one row that the tool is not sure of."""
+    """Write the proposal with one row that the tool is not sure of, and staff column by column:
+    120 rows and more."""
     engagement.mapping_path.unlink(missing_ok=True)
     path = write_default(engagement, "dent_o_soft")
     text = path.read_text(encoding="utf-8")
     sure = "sources: practices.phone, transform: phone}"
     unsure = text.replace(sure, sure[:-1] + ", confidence: 0.6}")
     assert unsure != text
-    path.write_text(unsure, encoding="utf-8")
+    whole = "  - sources: providers.*\n"
+    start, end = unsure.index(whole), unsure.index("  - ", unsure.index(whole) + len(whole))
+    rest = unsure[start + len(whole) : end]
+    staff = latest_snapshot(engagement).manifest.tables["providers"].columns
+    single = "".join(f"  - sources: providers.{name}\n{rest}" for name in staff)
+    path.write_text(unsure[:start] + single + unsure[end:], encoding="utf-8")
 
 
 def _changed_lines(before: str, after: str) -> list[tuple[str, str]]:

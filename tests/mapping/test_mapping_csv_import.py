@@ -80,10 +80,16 @@ def test_everything_that_is_not_known_is_named_with_its_line(
     with pytest.raises(MappingError) as caught:
         import_csv(engagement, path, snapshot)
     told = [(finding.place, finding.problem) for finding in caught.value.findings]
-    for line, named in enumerate(
-        ["'patient'", "'phon'", "'Client'", "'Mobil'", "'fone'", "reggion", "cannot be read"], 2
-    ):
-        assert any(p == f"client.csv:{line}" and named in text for p, text in told), (line, told)
+    for line, (cell, named) in enumerate(
+        [
+            ("table", "'patient'"), ("column", "'phon'"), ("object", "'Client'"),
+            ("field", "'Mobil'"), ("transform", "'fone'"), ("transform", "reggion"),
+            ("transform", "cannot be read"),
+        ], 2
+    ):  # fmt: skip
+        assert any(
+            place == f"client.csv:{line}, {cell}" and named in text for place, text in told
+        ), (line, told)
     assert engagement.mapping_path.read_bytes() == before
 
 
