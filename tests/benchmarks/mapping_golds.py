@@ -48,8 +48,13 @@ ALSO_RIGHT = {
     "patientnote.PatNum": ("Clinical Note", "Parent_Id"),
     "patplan.PatNum": ("Insurance", "Insurance_Policy_ID__c"),
     "patient.MedUrgNote": ("Patient", "Medical_Alerts__c"),
+    "patient.AddrNote": ("Patient", "Description"),
+    "patient.FamFinUrgNote": ("Patient", "Description"),
+    "patient.ApptModNote": ("Patient", "Description"),
 }
-"""What a person would accept beside the profile's own row, since it holds the same value."""
+"""What a person would accept beside the profile's own row, since it holds the same value. Our
+profile makes a note of each remark on a patient's row; the contact's description takes remarks as
+well, as the gold of DentneD says of `patients_notes`."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +195,20 @@ def dentned(gold: Iterable[tuple[str, str, str, str]], *, labels: bool = True) -
         source["label"] = source["column"].map(told).fillna("")
     fields = catalogue_frame()
     return Gold("DentneD to Zoho", source, fields, _right(gold))
+
+
+def dentosys(gold: Iterable[tuple[str, str, str, str]]) -> Gold:
+    """10: DentoSys, from its MariaDB dump with the keys that it declares, to our Zoho mapping."""
+    text = (SHARED / "10_dentosys_mysql/dentosys_db.sql").read_text(encoding="utf-8")
+    rows = []
+    for table, body in re.findall(r"CREATE TABLE `(\w+)` \((.*?)\n\) ENGINE", text, re.S):
+        primary = set(re.findall(r"PRIMARY KEY \(`(\w+)`\)", body))
+        points = dict(re.findall(r"FOREIGN KEY \(`(\w+)`\) REFERENCES (`\w+` \(`\w+`)\)", body))
+        for name, kind in re.findall(r"^  `(\w+)` (\w+(?:\([^)]*\))?)", body, re.M):
+            told = points.get(name, "").replace("` (`", ".").strip("`")
+            rows.append((table, name, kind, name in primary, told))
+    source = pd.DataFrame(rows, columns=["table", "column", "type", "key", "references"])
+    return Gold("DentoSys to Zoho", source, catalogue_frame(), _right(gold))
 
 
 def _labels(texts: dict[str, str]) -> dict[str, str]:

@@ -11,21 +11,23 @@ from migrator_kit.mapping.model import (
 )
 from migrator_kit.mapping.objects import quoted
 from migrator_kit.mapping.propose.catalogue import catalogue, defined
+from migrator_kit.mapping.propose.earlier import NOTHING, Earlier
 from migrator_kit.mapping.propose.fields import (
     Candidate,
     Rows,
-    asked,
     assign,
     candidates_of,
     own_row,
     score_candidates,
 )
 from migrator_kit.mapping.propose.found import Found
+from migrator_kit.mapping.propose.hints import asked, remembered
 from migrator_kit.mapping.propose.joins import Draft, draft_of, parent_columns, person_names
 from migrator_kit.mapping.propose.language_model import LanguageModel
 from migrator_kit.mapping.propose.tables import TableOfObject
 from migrator_kit.privacy import DataClass
 from migrator_kit.source.contents import Content
+from migrator_kit.source.naming import words
 from migrator_kit.source.relations import Relation
 
 _PARENTS: dict[ObjectName, dict[str, tuple[ObjectName, ...]]] = {
@@ -47,6 +49,7 @@ _PROVIDER_NAME = {
 }  # fmt: skip
 _TIMES = (Content.DATE, Content.DATETIME)
 _END_MINUTES = 5
+_FILES = frozenset(("file", "filename", "path"))
 _ORDERS = ("ordinal", "priority", "rank", "sequence")
 
 
@@ -55,13 +58,15 @@ class Builder:
 
     def __init__(
         self, found: Found, one: TableOfObject, objects: dict[ObjectName, TableOfObject],
-        staff: str | None, labels: set[str], language_model: LanguageModel | None = None,
+        staff: str | None, labels: set[str], *, earlier: Earlier = NOTHING,
+        language_model: LanguageModel | None = None,
     ) -> None:  # fmt: skip
         self.found, self.one, self.objects, self.staff = found, one, objects, staff
         self.draft: Draft = draft_of(found, one)
         self.rows = Rows(one.object, labels)
         self.used: set[str] = set()
         self.author: str | None = None
+        self.earlier = earlier
         self.language_model = language_model
 
     def build(self) -> ObjectMapping | None:
@@ -82,8 +87,10 @@ class Builder:
         closed |= {row.target for row in self.rows.rows}
         candidates = candidates_of(self.found, self.one, self.draft, self.used)
         scored = score_candidates(self.found, self.one, candidates, closed)
-        chosen = asked(self.language_model, candidates, scored) if self.language_model else {}
-        assign(self.rows, self.one, candidates, scored, chosen)
+        hints = list(remembered(self.earlier, name, candidates, scored))
+        if self.language_model:
+            hints += asked(self.language_model, candidates, scored)
+        assign(self.rows, self.one, candidates, scored, hints)
         if not self._complete():
             return None
         return item.model_copy(update={"select": self.draft.sql(), "fields": tuple(self.rows.rows)})
@@ -302,7 +309,7 @@ class Builder:
         body = self._body()
         if body is None:
             return False
-        time = next((c for c, _ in self.rows.left if c.profile.content in _TIMES), None)
+        time = self._noted_at()
         self.rows.left = [pair for pair in self.rows.left if pair[0] not in (body, time)]
         noted = time.given if time else self.draft.give("noted_at", "NULL::VARCHAR")
         by = f"j{len(self.draft.joins)}" if self.author else None
@@ -323,26 +330,53 @@ class Builder:
         self.rows.add(known.model_copy(update={"columns": (title,), "sources": ()}))
         return True
 
+    def _noted_at(self) -> Candidate | None:
+        """Return when a note was written: the time taken for its text, or one left over."""
+        profiles = {c.name: c for c in self.found.tables[self.one.table].columns}
+        row = self._row("Note_Content")
+        name = row.columns[0] if row else ""
+        if name in profiles and profiles[name].content in _TIMES:
+            return Candidate(profiles[name], name, (self.source(name),))
+        return next((c for c, _ in self.rows.left if c.profile.content in _TIMES), None)
+
     def _body(self) -> Candidate | None:
         """Return the text of a note: the column assigned to it, or the longest text there is."""
-        row = self._row("Note_Content") or self._row("Note_Title")
         profiles = {c.name: c for c in self.found.tables[self.one.table].columns}
-        if row is not None and row.columns[0] in profiles:
-            name = row.columns[0]
-            if profiles[name].content not in _TIMES:
+        for row in (self._row("Note_Content"), self._row("Note_Title")):
+            name = row.columns[0] if row else ""
+            if name in profiles and profiles[name].content not in _TIMES:
                 return Candidate(profiles[name], name, (self.source(name),))
         texts = [c for c, _ in self.rows.left if (c.profile.max_length or 0) > 20
                  and c.profile.content not in _TIMES]  # fmt: skip
         return max(texts, key=lambda c: c.profile.max_length or 0, default=None)
 
     def _file(self) -> bool:
-        path = self._row("file_path")
+        path = self._row("file_path") or self._named_file()
         if path is None:
             return False
         self._replace("file_path", required=True)
         row = own_row(ObjectName.ATTACHMENT, "File_Name")
         self.rows.add(row.model_copy(update={"columns": path.columns, "sources": ()}))
         return True
+
+    def _named_file(self) -> FieldMapping | None:
+        """Give the path of the file the first column whose name speaks of files."""
+        expand = self.found.schema.expand
+        taken = [(row.columns[0], row.sources) for row in self.rows.rows
+                 if len(row.columns) == 1 and not row.lookup]  # fmt: skip
+        free = [(one.given, one.sources) for one, _ in self.rows.left if one.profile.filled]
+        for given, sources in (*taken, *free):
+            column = sources[0].partition(".")[2] if sources else ""
+            if _FILES & set(expand(words(column))):
+                for row in [row for row in self.rows.rows if row.columns == (given,)]:
+                    self.drop(row.target)
+                self.rows.left = [pair for pair in self.rows.left if pair[0].given != given]
+                self.rows.add(own_row(ObjectName.ATTACHMENT, "file_path").model_copy(update={
+                    "columns": (given,), "sources": sources, "confidence": 0.5,
+                    "reasons": ("its name speaks of files",),
+                }))  # fmt: skip
+                return self._row("file_path")
+        return None
 
     def _plain(self, given: str | None) -> str | None:
         """Return a column of the table itself; None for one that a join gives."""

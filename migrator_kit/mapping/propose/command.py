@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import GateClosed
+from migrator_kit.mapping.propose.earlier import earlier_mappings
 from migrator_kit.mapping.propose.language_model import from_settings
 from migrator_kit.mapping.propose.proposal import proposal_report, propose
 from migrator_kit.mapping.writing import write_mapping
@@ -16,15 +19,19 @@ from migrator_kit.source.snapshot import Snapshot, latest_snapshot, take_snapsho
 _SURE = 0.9
 
 
-def propose_for(engagement: Engagement, *, progress: Progress = SILENT) -> dict[str, Any]:
+def propose_for(
+    engagement: Engagement, *, learn_from: Sequence[Path] = (), progress: Progress = SILENT
+) -> dict[str, Any]:
     """Propose a mapping for an engagement's newest snapshot and return `propose --json`.
 
-    Takes a snapshot where there is none. An existing `mapping.yml` holds a person's decisions and
-    is left as it is: the key `written` says whether the proposal was written.
+    Takes a snapshot where there is none. What the engagements in `learn_from` and those that
+    engagement.yml names confirmed counts as evidence. An existing `mapping.yml` holds a person's
+    decisions and is left as it is: the key `written` says whether the proposal was written.
     """
+    earlier = earlier_mappings(engagement, learn_from)
     found = inventory(_snapshot(engagement, progress), progress=progress)
     model = from_settings(engagement.settings.mapping.language_model)
-    made = propose(found, language_model=model)
+    made = propose(found, earlier=earlier, language_model=model)
     written = not engagement.mapping_path.exists()
     if written:
         write_mapping(engagement.mapping_path, made.mapping)

@@ -17,6 +17,7 @@ from migrator_kit.mapping.propose.wordmatch import (
     text_similarity,
     trigram_similarity,
 )
+from migrator_kit.mapping.propose.words import word_set
 from migrator_kit.privacy import shape
 
 FEATURES = (
@@ -24,7 +25,8 @@ FEATURES = (
     "text", "text_forward", "text_back", "meaning", "path_forward", "path_back",
     "kind_agrees", "kind_differs", "values", "shapes", "length", "filled", "distinct",
     "both_primary", "same_reference", "other_reference", "crossed_keys", "one_key",
-    "table_name", "table_text", "name_and_kind", "name_and_table", "no_text", "no_values",
+    "table_name", "table_text", "table_in_field", "name_and_kind", "name_and_table",
+    "kind_and_table", "bare_elsewhere", "no_text", "no_values",
 )  # fmt: skip
 """Names of the evidence, in the order of the weights."""
 
@@ -32,6 +34,17 @@ _OTHER_NAME = 0.92
 """The most that two tables with different names can be alike by name."""
 _BESIDE_SAME = 0.6
 """The same where another target table has the source table's very name."""
+_ELSEWHERE = 0.5
+"""What a pair of tables loses where the word for the source's rows stands in the name of another
+target table alone: a patient's note is a clinical note, no patient."""
+
+
+_BARE = word_set(
+    "name title label description note remark comment text value type kind category code number "
+    "id key date time status state order sequence abbreviation short long information content "
+    "memo full first last middle"
+)
+"""Words of names that columns of any table bear."""
 
 
 def evidence(source: Schema, target: Schema, kinds: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -44,13 +57,15 @@ def evidence(source: Schema, target: Schema, kinds: tuple[np.ndarray, np.ndarray
     by_table = _tables(source, target)
     agrees, differs = _kinds(*kinds)
     name, table_name = by_name[0], by_table[0]
+    in_field = _table_in_field(source, target)
     layers = [
         *by_name, *by_text, *_paths(source, target), agrees, differs,
         *_samples(source, target), _lengths(source, target),
         _near(source.null_share, target.null_share),
         _near(source.distinct_share, target.distinct_share),
         *key_evidence(keys_of(source), keys_of(target)), *by_table,
-        name * agrees, name * table_name,
+        in_field, name * agrees, name * table_name, agrees * table_name,
+        name * _bare(source)[:, None] * (1 - np.maximum(table_name, in_field)),
         _either(_without(source.texts), _without(target.texts)),
         _either(_without(source.samples), _without(target.samples)),
     ]  # fmt: skip
@@ -101,7 +116,8 @@ def _tables(source: Schema, target: Schema) -> list[np.ndarray]:
     other = [words or ("+",) for words in target.table_words]
     weights = [source.table_weights, target.table_weights]
     left, right = [[each or (1.0,) for each in side] for side in weights]
-    forward, back = WordMatch([own], [other], rare=False).covered(own, other, left, right)
+    match = WordMatch([own], [other], rare=False)
+    forward, back = match.covered(own, other, left, right)
     places = np.ix_(source.table_index, target.table_index)
     text = text_similarity(
         [(*words, *more) for words, more in zip(own, source.table_texts, strict=True)],
@@ -110,8 +126,25 @@ def _tables(source: Schema, target: Schema) -> list[np.ndarray]:
     plain = [np.array([name.casefold() for name in side.table_names]) for side in (source, target)]
     same = plain[0][:, None] == plain[1][None, :]
     most = np.where(same.any(axis=1, keepdims=True), _BESIDE_SAME, _OTHER_NAME)
-    named = np.where(same, 1.0, most * np.sqrt(forward * back))
+    about = match.covered([name[-1:] for name in own], other)[0]
+    elsewhere = about.max(axis=1, keepdims=True) - about
+    named = np.where(same, 1.0, most * np.sqrt(forward * back) * (1 - _ELSEWHERE * elsewhere))
     return [named[places], text[places]]
+
+
+def _table_in_field(source: Schema, target: Schema) -> np.ndarray:
+    """Return how far a field speaks of what a source table holds: `rooms.name`, a field 'Chair'."""
+    own = [source.table_words[t] for t in source.table_index]
+    other = [(*name, *text) for name, text in zip(target.names, target.texts, strict=True)]
+    return text_similarity(own, other)
+
+
+def _bare(schema: Schema) -> np.ndarray:
+    """Return by column whether its name says nothing without its table's: `name`, `code`."""
+    return np.array([
+        all(word in _BARE or weight < 1 for word, weight in zip(name, weights, strict=True))
+        for name, weights in zip(schema.names, schema.weights, strict=True)
+    ], dtype=np.float32)  # fmt: skip
 
 
 def _kinds(own: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

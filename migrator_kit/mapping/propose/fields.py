@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,19 +15,15 @@ from migrator_kit.mapping.propose.catalogue import catalogue, catalogue_frame, d
 from migrator_kit.mapping.propose.choices import value_map
 from migrator_kit.mapping.propose.found import Found
 from migrator_kit.mapping.propose.joins import Draft, lookup_name
-from migrator_kit.mapping.propose.language_model import LanguageModel
 from migrator_kit.mapping.propose.new_field import new_field
 from migrator_kit.mapping.propose.ranking import Scored, score_schemas
-from migrator_kit.mapping.propose.schema import read_schema
+from migrator_kit.mapping.propose.schema import read_schema, tooth_columns
 from migrator_kit.mapping.propose.tables import TableOfObject
 from migrator_kit.mapping.standard_fields import STANDARD_FIELDS
 from migrator_kit.source.contents import Content
 from migrator_kit.source.profile import ColumnProfile
 
-_ACCEPTED = 0.3
-_SURE = 0.9
-_TOLD = 0.75
-_OFFERED = 8
+_ACCEPTED = 0.4
 _SHOWN = 0.02
 _MOST_ALTERNATIVES = 4
 _LEAST_FILLED = 0.01
@@ -43,6 +40,23 @@ class Candidate:
     profile: ColumnProfile
     given: str
     sources: tuple[str, ...]
+    called: str = ""
+    """What it is compared by, where that is not the first source column's own name."""
+
+    @property
+    def name(self) -> str:
+        """The name it is compared by."""
+        return self.called or self.sources[0].partition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What somebody beside the evidence says of a pair, by position among candidates and fields."""
+
+    row: int
+    place: int
+    confidence: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +111,21 @@ def defined_module(name: ObjectName) -> str | None:
 def candidates_of(
     found: Found, one: TableOfObject, draft: Draft, used: set[str]
 ) -> list[Candidate]:
-    """Return the columns of a table that still need a field; lists are joined in by their names."""
+    """Return the columns of a table that still need a field.
+
+    Lists are joined in by their names, and columns for one tooth each become one list of teeth.
+    """
     result = []
     references = found.references(one.table)
-    for column in found.tables[one.table].columns:
-        if column.name in used or column.name == draft.key:
+    columns = found.tables[one.table].columns
+    teeth = tooth_columns([column.name for column in columns])
+    if teeth:
+        first = next(column for column in columns if column.name in teeth)
+        marks = replace(first, look=replace(first.look, content=Content.TEXT), picklist=None)
+        sources = tuple(f"{one.table}.{name}" for name in teeth)
+        result.append(Candidate(marks, draft.marked("teeth_marked", teeth), sources, "teeth"))
+    for column in columns:
+        if column.name in used or column.name == draft.key or column.name in teeth:
             continue
         sources = (f"{one.table}.{column.name}",)
         relation = references.get(column.name)
@@ -121,7 +145,7 @@ def score_candidates(
     found: Found, one: TableOfObject, candidates: list[Candidate], closed: set[str]
 ) -> Scored:
     """Return the scores of an object's columns against its fields, those in `closed` left out."""
-    names = [c.sources[0].partition(".")[2] for c in candidates]
+    names = [c.name for c in candidates]
     lists = [c.profile.picklist if not c.profile.data_class.is_phi else None for c in candidates]
     frame = pd.DataFrame({
         "table": one.table,
@@ -139,33 +163,20 @@ def score_candidates(
     )
 
 
-def asked(model: LanguageModel, candidates: list[Candidate], scored: Scored) -> dict[int, int]:
-    """Return the field that a language model chooses for each column in doubt, by position."""
-    doubtful = [n for n in range(len(candidates)) if scored.scores[n].max(initial=0.0) < _SURE]
-    offered = {
-        candidates[n].profile.name: [scored.target.columns[c] for c in scored.best(n, _OFFERED)]
-        for n in doubtful
-    }
-    chosen = model.choose([candidates[n].profile for n in doubtful], offered)
-    return {
-        n: scored.target.columns.index(chosen[candidates[n].profile.name])
-        for n in doubtful
-        if candidates[n].profile.name in chosen
-    }
-
-
 def assign(
     rows: Rows, one: TableOfObject, candidates: list[Candidate], scored: Scored,
-    chosen: dict[int, int],
+    hints: Sequence[Hint] = (),
 ) -> None:  # fmt: skip
     """Give each column the field it fits, all together and one to one; leave the others over.
 
-    `chosen` are fields that a language model would take, by position: it can tip the balance
-    between candidates, and never make a row more than fairly sure.
+    A hint makes a pair at least as sure as it says.
     """
     scores = scored.scores.copy()
-    for n, place in chosen.items():
-        scores[n, place] = max(scores[n, place], _TOLD)
+    for hint in hints:
+        scores[hint.row, hint.place] = max(scores[hint.row, hint.place], hint.confidence)
+    for n, candidate in enumerate(candidates):
+        if not candidate.profile.filled or _SECRET.search(candidate.profile.name):
+            scores[n] = 0
     known = {f.row.target: f.row for f in catalogue() if f.object is one.object}
     picked = dict(zip(*linear_sum_assignment(scores, maximize=True), strict=True)) if (
         scores.size) else {}  # fmt: skip
@@ -174,13 +185,12 @@ def assign(
         column = picked.get(n)
         sure = float(scores[n, column]) if column is not None else 0.0
         alternatives = _alternatives(scored, n)
-        if column is None or sure < _ACCEPTED or not candidate.profile.filled:
+        if column is None or sure < _ACCEPTED:
             over.append((candidate, alternatives))
             continue
         target = scored.target.columns[column]
         reasons = scored.reasons(n, column)
-        if chosen.get(n) == column:
-            reasons = (*reasons, "the language model chose it by its name and shape")
+        reasons += tuple(hint.reason for hint in hints if (hint.row, hint.place) == (n, column))
         row = filled_row(known[target], candidate, round(sure, 2), reasons)
         rows.add(row, tuple(a for a in alternatives if a[0] != target))
     for candidate, alternatives in over:
@@ -260,7 +270,7 @@ def _create(
     labels = {known.label.lower() for known in STANDARD_FIELDS.get(module, {}).values()}
     labels |= {f.label.lower() for f in catalogue() if f.item.module == module}
     labels |= rows.labels | {row.create.label.lower() for row in rows.rows if row.create}
-    name = candidate.sources[0].partition(".")[2]
+    name = candidate.name
     told = tuple(_words(candidate, name))
     slots = next(f.item.slots for f in catalogue() if f.object is rows.object)
     made = new_field(candidate.profile, told, module, labels, slots)

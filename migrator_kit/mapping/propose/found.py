@@ -11,6 +11,9 @@ from migrator_kit.source.inventory import Inventory, TableInventory
 from migrator_kit.source.profile import ColumnProfile
 from migrator_kit.source.relations import Relation
 
+_FEW = 2
+_LIST = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -38,13 +41,25 @@ class Found:
 
 
 def found_in(inventory: Inventory) -> Found:
-    """Return an inventory ready for a proposal. References with most rows orphaned are left out."""
+    """Return an inventory ready for a proposal.
+
+    References with most rows orphaned are left out, and those that nobody declared of one or two
+    values to a longer table: a yes or no is found in every key that counts from 1.
+    """
+    tables = {table.name: table for table in inventory.tables_found}
+    few = {
+        (table.name, column.name)
+        for table in tables.values()
+        for column in table.columns
+        if column.distinct <= _FEW
+    }
     points = {
         (r.from_table, r.from_columns[0]): r
         for r in sorted(inventory.relations_found, key=lambda r: r.confidence)
         if len(r.from_columns) == 1 and not r.false_friend and r.orphans <= r.rows / 2
-    }
-    tables = {table.name: table for table in inventory.tables_found}
+        and (r.declared or (r.from_table, r.from_columns[0]) not in few
+             or tables[r.to_table].rows <= _LIST)
+    }  # fmt: skip
     return Found(tables, read_schema(source_frame(inventory, points)), points)
 
 

@@ -65,6 +65,15 @@ class Draft:
         )
         return self.give(wanted, f"nullif(concat_ws(' ', {parts}), '')")
 
+    def marked(self, wanted: str, columns: dict[str, str]) -> str:
+        """Add the list of what the columns that say yes stand for, glued by commas."""
+        parts = ", ".join(
+            f"CASE WHEN lower(CAST(m.{quoted(column)} AS VARCHAR)) IN ('1', 'true', 't', 'y', "
+            f"'yes') THEN {literal(told)} END"
+            for column, told in columns.items()
+        )
+        return self.give(wanted, f"nullif(concat_ws(', ', {parts}), '')")
+
     def sql(self) -> str:
         """Return the SELECT."""
         told = [f"CAST(m.{quoted(self.key)} AS VARCHAR) AS source_id", "m.*"]

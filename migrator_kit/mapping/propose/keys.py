@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 
@@ -19,8 +20,8 @@ _IDENTITY_WORDS = frozenset(
 _OF_SOURCE = frozenset(("source", "external", "legacy"))
 _POINTS = re.compile(
     r"\b(?:foreign key|fk)(?: identifier| id)?(?: (?:that )?(?:refers|references|points))?"
-    r" (?:to|of|for) ((?:\w+ ?){1,3})"
-)
+    r" (?:to|of|for)(?: an?| the)? ((?:\w+ ?){1,3})", re.IGNORECASE
+)  # fmt: skip
 _STOP = frozenset(("of", "who", "that", "which", "where", "when", "in", "or", "table", "with"))
 _SHORT = 4
 """Words of a description that names what a key points to, and says nothing more."""
@@ -69,16 +70,11 @@ def _pointed(schema: Schema, n: int) -> tuple[str, ...]:
     """Return the words of what a column points to, as declared or described."""
     if schema.references[n]:
         return tuple(schema.expand(words(schema.references[n].split(".")[0])))
-    found = _POINTS.search(" ".join(schema.texts[n]))
+    found = _POINTS.search(schema.told[n])
     if not found:
         return ()
-    chosen: list[str] = []
-    for word in found[1].split():
-        if word in _STOP:
-            break
-        if word not in _LESS:
-            chosen.append(word)
-    return tuple(chosen)
+    told = takewhile(lambda word: word not in _STOP, words(found[1]))
+    return tuple(schema.expand([word for word in told if word not in _LESS]))
 
 
 def _is_primary(schema: Schema, n: int, base: Sequence[str], own: Sequence[str]) -> bool:

@@ -73,13 +73,15 @@ _BY_WORD: dict[Kind, frozenset[str]] = {
         "note remark comment description text memo body summary message content"),
     Kind.NAME: word_set("name title label surname nickname preferred abbreviation"),
     Kind.CODE: word_set(
-        "code type status category class stage kind mode method sex gender race ethnicity value "
+        "code type status category class stage kind mode method sex gender race ethnicity "
         "concept relationship salutation language state position direction outcome"),
     Kind.PLACE: word_set(
         "address street city state postal country county region province zip location"),
     Kind.FILE: word_set("file path filename image document folder attachment"),
     Kind.WEB: word_set("website url web link uri"),
 }  # fmt: skip
+_LONG = r"textarea|mediumtext|longtext|clob|varchar\(max\)|long text|rtf|html"
+_LONG_TEXT = re.compile(_LONG)
 _BY_TYPE: tuple[tuple[str, tuple[Kind, ...]], ...] = (
     (r"^(date$|year)", (Kind.DATE,)),
     (r"datetime|timestamp|date and time|smalldatetime", (Kind.DATE, Kind.TIME)),
@@ -94,7 +96,7 @@ _BY_TYPE: tuple[tuple[str, tuple[Kind, ...]], ...] = (
     (r"email|e-mail", (Kind.EMAIL,)),
     (r"phone", (Kind.PHONE,)),
     (r"website|url", (Kind.WEB,)),
-    (r"textarea|mediumtext|longtext|clob|varchar\(max\)|long text|rtf|html", (Kind.PROSE,)),
+    (_LONG, (Kind.PROSE,)),
     (r"char|text|string|code", (Kind.TEXT,)),
     (r"file path", (Kind.FILE,)),
     (r"uuid|uniqueidentifier", (Kind.IDENTITY,)),
@@ -130,6 +132,11 @@ def kinds_of(schema: Schema) -> np.ndarray:
         if schema.keys[n] or schema.references[n]:
             matrix[n, Kind.IDENTITY] = 1.0
     return matrix
+
+
+def gathers(schema: Schema) -> np.ndarray:
+    """Return which columns are long free text: several columns of a table can go to such a one."""
+    return np.array([_LONG_TEXT.search(text) is not None for text in schema.types], dtype=bool)
 
 
 def _by_name(row: np.ndarray, name: Sequence[str], weight: float) -> None:

@@ -18,6 +18,7 @@ from migrator_kit.mapping.model import (
 from migrator_kit.mapping.objects import literal, quoted
 from migrator_kit.mapping.propose.building import Builder
 from migrator_kit.mapping.propose.catalogue import catalogue_frame, defined
+from migrator_kit.mapping.propose.earlier import NOTHING, Earlier
 from migrator_kit.mapping.propose.fields import FieldProposal
 from migrator_kit.mapping.propose.found import Found, found_in
 from migrator_kit.mapping.propose.joins import email_column, lookup_name, person_names
@@ -56,16 +57,20 @@ def propose_mapping(
     return propose(inventory, language_model=language_model).mapping
 
 
-def propose(inventory: Inventory, *, language_model: LanguageModel | None = None) -> Proposal:
+def propose(
+    inventory: Inventory, *, earlier: Earlier = NOTHING,
+    language_model: LanguageModel | None = None,
+) -> Proposal:  # fmt: skip
     """Return a proposed mapping with the alternatives and reasons of each column.
 
-    A language model, where one is given, is asked about the columns that the evidence leaves in
-    doubt; it knows names and shapes of values alone.
+    What people confirmed in earlier engagements counts where the names are the same. A language
+    model, where one is given, is asked about the columns that the evidence leaves in doubt; it
+    knows names and shapes of values alone.
     """
     found = found_in(inventory)
     target = read_schema(catalogue_frame())
     scored = score_schemas(found.schema, target)
-    objects = tables_of_objects(found, scored)
+    objects = tables_of_objects(found, scored, earlier)
     staff = staff_table(found)
     labels: dict[str, set[str]] = defaultdict(set)
     made: dict[ObjectName, tuple[ObjectMapping, Builder]] = {}
@@ -74,7 +79,8 @@ def propose(inventory: Inventory, *, language_model: LanguageModel | None = None
             continue
         space = _space(name)
         reachable = {other: one for other, one in objects.items() if other in made}
-        builder = Builder(found, objects[name], reachable, staff, labels[space], language_model)
+        builder = Builder(found, objects[name], reachable, staff, labels[space],
+                          earlier=earlier, language_model=language_model)  # fmt: skip
         item = builder.build()
         if item is not None:
             made[name] = (item, builder)

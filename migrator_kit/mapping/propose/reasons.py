@@ -30,6 +30,9 @@ def reasons_of(
     if told["table_name"] >= _CLEAR:
         tables = f"'{source.tables[row]}' and '{target.tables[column]}'"
         found.append((0.6 * told["table_name"], f"their tables {tables} go together"))
+    if told["table_in_field"] >= _SOME:
+        table = source.tables[row]
+        found.append((0.5 * told["table_in_field"], f"the field speaks of what '{table}' holds"))
     if told["kind_agrees"] >= _CLEAR and kind:
         found.append((0.4 * told["kind_agrees"], f"both hold {kind}"))
     if assigned:

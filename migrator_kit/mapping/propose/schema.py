@@ -40,7 +40,7 @@ _OF_TABLE = 0.35
 """Weight of a column's word that only repeats its table's name."""
 _BEFORE = 0.8
 _PARENT = 0.4
-_TOOTH = re.compile(r"(?:^|[^0-9])[1-4][1-8]$")
+_TOOTH = re.compile(r"(?:^|[^0-9])([1-4][1-8])$")
 _TEETH = 16
 """Columns numbered like teeth (11 to 48) that a table must have to mean teeth by them."""
 _GENERAL = word_set(
@@ -66,6 +66,8 @@ class Schema:
     """By table."""
     table_weights: tuple[tuple[float, ...], ...]
     """By table: its last word says what its rows are, the ones before it of what."""
+    told: tuple[str, ...]
+    """Description and label as they were given."""
     texts: tuple[tuple[str, ...], ...]
     table_texts: tuple[tuple[str, ...], ...]
     """By table."""
@@ -126,7 +128,7 @@ def read_schema(frame: pd.DataFrame, vocabulary: Vocabulary | None = None) -> Sc
     of_tables = dict(zip(tables, _texts(frame, "table_description"), strict=True))
     vocabulary = vocabulary or Vocabulary((*columns, *table_names), (*told, *of_tables.values()))
     table_words = {name: _of_table(vocabulary.expand(words(name))) for name in table_names}
-    names, weights = _names(tables, columns, table_words, vocabulary)
+    names, weights = _names(tables, columns, told, table_words, vocabulary)
     return Schema(
         tables=tuple(tables),
         columns=tuple(columns),
@@ -136,6 +138,7 @@ def read_schema(frame: pd.DataFrame, vocabulary: Vocabulary | None = None) -> Sc
         weights=tuple(weights),
         table_words=tuple(table_words[name] for name in table_names),
         table_weights=_table_weights([table_words[name] for name in table_names]),
+        told=tuple(told),
         texts=tuple(vocabulary.expand(prose(text)) for text in told),
         table_texts=tuple(vocabulary.expand(prose(of_tables[name])) for name in table_names),
         types=tuple(text.lower() for text in _texts(frame, "type")),
@@ -169,6 +172,7 @@ def _table_weights(names: Sequence[tuple[str, ...]]) -> tuple[tuple[float, ...],
 def _names(
     tables: Sequence[str],
     columns: Sequence[str],
+    told: Sequence[str],
     table_words: dict[str, tuple[str, ...]],
     vocabulary: Vocabulary,
 ) -> tuple[list[tuple[str, ...]], list[tuple[float, ...]]]:
@@ -181,18 +185,26 @@ def _names(
     for table, members in rows.items():
         plain = without_type_prefix([columns[n] for n in members])
         tokens = [words(name.removesuffix("__c")) for name in plain]
-        teeth = {n for n, name in zip(members, plain, strict=True) if _TOOTH.search(name)}
-        teeth = teeth if len(teeth) >= _TEETH else set()
+        teeth = tooth_columns(plain)
         prefix = shared_prefix(tokens)
         repeated = set(table_words[table]) | set(vocabulary.expand((prefix,) if prefix else ()))
-        for n, parts in zip(members, tokens, strict=True):
-            found = vocabulary.expand(parts) or (columns[n].lower(),)
-            if n in teeth:
+        for n, name, parts in zip(members, plain, tokens, strict=True):
+            found = vocabulary.expand(parts, told[n], table_words[table]) or (columns[n].lower(),)
+            if name in teeth:
                 found = ("tooth", *found)
             names[n] = found
             own = [_OF_TABLE if word in repeated else 1.0 for word in found]
             weights[n] = tuple(own if max(own) == 1.0 else [1.0] * len(own))
     return names, weights
+
+
+def tooth_columns(names: Sequence[str]) -> dict[str, str]:
+    """Return the columns of a table that stand for one tooth each, with the tooth in FDI notation.
+
+    None where the table has too few of them to mean teeth.
+    """
+    found = {name: tooth[1] for name in names if (tooth := _TOOTH.search(name))}
+    return found if len(found) >= _TEETH else {}
 
 
 def _values(frame: pd.DataFrame, name: str) -> list[Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from migrator_kit.mapping.propose.evidence import FEATURES
+from migrator_kit.mapping.propose.kinds import gathers
 from migrator_kit.mapping.propose.schema import Schema
 
 CONTEXT = (
@@ -22,6 +23,7 @@ CONTEXT = (
 
 _REPEATED = ("no_text", "no_values", "name", "kind_differs")
 _BOUND = 8.0
+_SAME_KIND = 0.7
 _CLEAR = 0.7
 _CHILD = 0.7
 _SHARP = 6
@@ -60,6 +62,7 @@ def pair_scores(features: np.ndarray, weights: Weights) -> np.ndarray:
 def context(alone: np.ndarray, features: np.ndarray, source: Schema, target: Schema) -> np.ndarray:
     """Return context by pairs: how a pair stands beside the others of its row and its tables."""
     row_gap = _gap(alone, axis=1)
+    shared = gathers(target)[None, :] & (features[FEATURES.index("kind_agrees")] >= _SAME_KIND)
     tables, share, table_best = table_fit(alone, features, source, target)
     in_context = alone + 2 * np.log(np.maximum(tables, 1e-3))
     table_gap = np.zeros_like(alone)
@@ -69,6 +72,9 @@ def context(alone: np.ndarray, features: np.ndarray, source: Schema, target: Sch
         table_gap[rows] = _gap(alone[rows], axis=0)
         chosen, columns = linear_sum_assignment(in_context[rows], maximize=True)
         assigned[rows[chosen], columns] = 1
+        best = in_context[rows] >= in_context[rows].max(axis=1, keepdims=True)
+        assigned[rows] = np.where(shared[rows] & best, 1, assigned[rows])
+    table_gap = np.where(shared, np.maximum(table_gap, 0), table_gap)
     named = features[FEATURES.index("table_name")]
     scaled = alone / _BOUND
     repeated = [features[FEATURES.index(name)] for name in _REPEATED]

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from migrator_kit.mapping.model import ObjectName
+from migrator_kit.mapping.propose.earlier import NOTHING, Earlier
 from migrator_kit.mapping.propose.found import Found
 from migrator_kit.mapping.propose.ranking import Scored
 from migrator_kit.mapping.propose.scoring import table_fit
 from migrator_kit.mapping.propose.words import word_set
 
 _LEAST = 0.42
+_LEAST_EMPTY = 0.8
+"""The same for a table without rows: only one that is clearly meant is worth a mapping."""
 _OF_PATIENT = 0.25
 """What a reference to the patients adds to a table of records about patients."""
+_BEFORE = 0.5
+"""What it adds that a table of the same name held the object in an earlier engagement."""
 _ABOUT_PATIENTS = (
     ObjectName.APPOINTMENT, ObjectName.PLAN, ObjectName.INSURANCE, ObjectName.CALL_LOG,
     ObjectName.NOTE, ObjectName.ATTACHMENT,
@@ -33,13 +38,19 @@ class TableOfObject:
     reasons: tuple[str, ...]
 
 
-def tables_of_objects(found: Found, scored: Scored) -> dict[ObjectName, TableOfObject]:
+def tables_of_objects(
+    found: Found, scored: Scored, earlier: Earlier = NOTHING
+) -> dict[ObjectName, TableOfObject]:
     """Return the table of each object that the source has, patients first.
 
-    Each table holds one object. Whatever is about patients points to the table of patients, and a
-    table without a key, or without rows where another has some, is not chosen.
+    Each table holds one object; where it did so in an earlier engagement, that counts. Whatever is
+    about patients points to the table of patients, and a table without a key, or without rows where
+    another has some, is not chosen.
     """
-    fits = _fits(found, scored)
+    fits = {
+        name: {table: fit + _BEFORE * earlier.holds(table, name) for table, fit in tables.items()}
+        for name, tables in _fits(found, scored).items()
+    }
     chosen: dict[ObjectName, TableOfObject] = {}
     for name in (ObjectName.PATIENT, ObjectName.PRACTICE):
         free = {t: fit for t, fit in fits[name].items() if not _taken(t, chosen)}
@@ -93,7 +104,9 @@ def _choose(
     name: ObjectName, fits: dict[str, float], found: Found,
     chosen: dict[ObjectName, TableOfObject],
 ) -> None:  # fmt: skip
-    filled = {table: fit for table, fit in fits.items() if found.tables[table].rows} or fits
+    filled = {table: fit for table, fit in fits.items() if found.tables[table].rows} or {
+        table: fit for table, fit in fits.items() if fit >= _LEAST_EMPTY
+    }
     table = max(filled, key=lambda one: filled[one], default=None)
     if table is None or filled[table] < _LEAST:
         return

@@ -85,13 +85,44 @@ class Vocabulary:
         self._known = frozenset(known) | _english() | _long_terms(self.languages)
         self._expanded: dict[str, tuple[str, ...]] = {}
 
-    def expand(self, tokens: Sequence[str]) -> tuple[str, ...]:
-        """Return tokens as English words in the singular, each resolved as far as is known."""
-        found = [word for token in tokens for word in self._meaning(token)]
+    def expand(
+        self, tokens: Sequence[str], description: str = "", table: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        """Return tokens as English words in the singular, each resolved as far as is known.
+
+        What an abbreviation is short for, the column's own description or its table's name may
+        spell out.
+        """
+        spelled = frozenset(words(description)) if description else frozenset()
+        found = [
+            word
+            for token in tokens
+            for word in self._spelled_out(token, spelled)
+            or self._of_table(token, table)
+            or self._meaning(token)
+        ]
         for n in range(1, len(found)):
-            if found[n] == "t" and found[n - 1] == "date":
+            if found[n - 1 : n + 1] == ["date", "t"]:
                 found[n] = "time"
+            if found[n - 1 : n + 1] == ["family", "name"]:
+                found[n - 1] = "last"
         return tuple(found)
+
+    def _of_table(self, token: str, table: Sequence[str]) -> tuple[str, ...]:
+        """Return the word of the table's name that an unknown short token begins, or nothing."""
+        if len(token) < 2 or token in _english() or self._meaning(token) != (token,):
+            return ()
+        return tuple(w for w in table if w.startswith(token) and len(w) > len(token) + 1)[:1]
+
+    def _spelled_out(self, token: str, spelled: frozenset[str]) -> tuple[str, ...]:
+        """Return the one word of a description that begins with a short token, or nothing."""
+        if len(token) < _SHORTEST_PART or token in _english() or token in spelled:
+            return ()
+        meaning = self._meaning(token)
+        if meaning != (token,) and spelled & set(meaning):
+            return ()
+        longer = {singular(w) for w in spelled if w.startswith(token) and len(w) > len(token) + 1}
+        return tuple(longer) if len(longer) == 1 else ()
 
     def _meaning(self, token: str) -> tuple[str, ...]:
         if token not in self._expanded:
@@ -103,6 +134,9 @@ class Vocabulary:
             return found
         if token in _english() or singular(token) in _english() or len(token) < 6:
             return (token,)
+        for verb in ("is", "has"):
+            if token.startswith(verb) and token.removeprefix(verb) in _english():
+                return (verb, token.removeprefix(verb))
         parts = _split(token, self._known)
         if len(parts) == 1:
             return parts

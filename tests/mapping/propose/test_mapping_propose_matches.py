@@ -134,6 +134,6 @@ def test_hundreds_by_hundreds_take_seconds() -> None:
                        "city", "phone", "email", "title", "level", "count")]  # fmt: skip
     rows = [(f"t{n % 6}", f"{name}{n // 105 or ''}") for n, name in enumerate(names * 4)]
     frame = pd.DataFrame(rows, columns=["table", "column"])
-    begun = time.monotonic()
+    begun = time.process_time()
     assert len(rank_matches(frame, frame)) == 5 * 420
-    assert time.monotonic() - begun < 10
+    assert time.process_time() - begun < 10
