@@ -36,6 +36,9 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder of the new engagement.")] = Path("demo"),
     patients: Annotated[int, typer.Option(min=20, help="Size of the sample practice.")] = 1_000,
     source: Annotated[str | None, typer.Option(help="Move this practice instead.")] = None,
+    practices: Annotated[
+        int, typer.Option(min=1, max=20, help="A group of so many, each of that size.")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the sample practice.")] = 1,
     replace: Annotated[bool, typer.Option(help="Replace an earlier demo in that folder.")] = False,
 ) -> None:
@@ -43,7 +46,10 @@ def demo(
     from migrator_kit.demo import run_demo
     from migrator_kit.workbench.reports import status_text
 
-    result = run_demo(out, patients=patients, source=source, seed=seed, replace=replace, say=say)
+    result = run_demo(
+        out, patients=patients, source=source, practices=practices, seed=seed, replace=replace,
+        say=say,
+    )  # fmt: skip
     print(status_text(result.status))
     print(f"\nEvidence: {result.evidence}\nPack: {result.pack}")
 
@@ -52,8 +58,11 @@ def demo(
 def init(
     folder: Folder,
     source: Annotated[
-        str | None,
-        typer.Option(help="Database or its URL, dump, exports, service.yml, carried file."),
+        list[str] | None,
+        typer.Option(
+            help="Database or its URL, dump, exports, service.yml, carried file. Of a group each "
+            "practice as NAME=PLACE."
+        ),
     ] = None,
     profile: Annotated[str | None, typer.Option(help="dent_o_soft or open_dental.")] = None,
     client: Annotated[str | None, typer.Option(help="The practice's name.")] = None,
@@ -62,24 +71,30 @@ def init(
 ) -> None:
     """Make a new engagement; at a terminal, what no option says is asked for."""
     from migrator_kit.asking import complete
-    from migrator_kit.demo import new_engagement
+    from migrator_kit.demo import new_engagement, new_group, places_of
 
-    known = complete(source, client=client, time_zone=time_zone, region=region, profile=profile)
-    engagement = new_engagement(
-        folder,
-        known.source,
-        profile=known.profile,
-        client=known.client,
-        time_zone=known.time_zone,
-        region=known.region,
-        look=known.look,
-    )
+    place = places_of(source or [])
+    said = {"profile": profile, "client": client, "time_zone": time_zone, "region": region}
+    if isinstance(place, dict):
+        engagement = new_group(folder, place, **said)
+    else:
+        known = complete(place, **said)
+        engagement = new_engagement(
+            folder,
+            known.source,
+            profile=known.profile,
+            client=known.client,
+            time_zone=known.time_zone,
+            region=known.region,
+            look=known.look,
+        )
     print(f"New engagement in {engagement.folder}\nNext: migrator run {folder}")
 
 
 @app.command()
 def snapshot(
     folder: Folder,
+    only: Annotated[list[str] | None, typer.Option(help="Only this practice of a group.")] = None,
     to: Annotated[Path | None, typer.Option(help="Carry it away in this file.")] = None,
     encrypt: Annotated[
         bool, typer.Option("--encrypt", help="With a passphrase, or MIGRATOR_PASSPHRASE.")
@@ -100,7 +115,9 @@ def snapshot(
             "A snapshot is carried away encrypted.", hint="Give both: --to FILE --encrypt"
         )
     secret = carry.passphrase(again=True) if encrypt else ""
-    taken = take_snapshot(Engagement.open(folder), full=full, progress=for_terminal())
+    taken = take_snapshot(
+        Engagement.open(folder), full=full, only=only or (), progress=for_terminal()
+    )
     rows = sum(table.rows for table in taken.manifest.tables.values())
     print(f"Snapshot {taken.snapshot_id}: {len(taken.tables())} tables, {rows:,} rows")
     print(f"Digest {taken.digest}")

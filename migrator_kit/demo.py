@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,8 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 REVIEWER = "Demo reviewer (automatic, not a person)"
 """Who confirms the demo's mapping and signs its sample off; stated as such in the evidence."""
+
+_NAMED = re.compile(r"([a-z][a-z0-9_]*)=(.+)")
 
 _MARKER = ".migrator-demo"
 
@@ -67,20 +69,69 @@ def new_engagement(
     The target is the engagement's own emulator until `engagement.yml` says otherwise: a rehearsal
     comes before an org.
     """
+    _known_profile(profile)
+    given = _given(source, time_zone, region)
+    look = look or first_look(source)
+    given["profile"] = profile or look.profile
+    name = name_of_source(source) if client is None else client
+    return Engagement.create(folder, _checked(EngagementFile, {"client": name, "source": given}))
+
+
+def new_group(
+    folder: Path,
+    places: Mapping[str, str],
+    *,
+    profile: str | None = None,
+    client: str | None = None,
+    time_zone: str | None = None,
+    region: str | None = None,
+) -> Engagement:
+    """Make an engagement of several practices, by name their path or URL; errors as above."""
+    _known_profile(profile)
+    sources = [
+        {
+            **_given(place, time_zone, region),
+            "name": name,
+            "profile": profile or first_look(place).profile,
+        }
+        for name, place in places.items()
+    ]
+    told = {"client": client or "Group of practices", "sources": sources}
+    return Engagement.create(folder, _checked(EngagementFile, told))
+
+
+def places_of(given: Sequence[str]) -> str | dict[str, str] | None:
+    """Return what `--source` says: one place, `NAME=PLACE` for each practice of a group, or None.
+
+    Raises ConfigError for several places without names of their own.
+    """
+    named = [_NAMED.fullmatch(one) for one in given]
+    places = {match[1]: match[2] for match in named if match}
+    if len(places) == len(given):
+        return places or None
+    if len(given) == 1:
+        return given[0]
+    raise ConfigError(
+        "Each practice of a group needs a name of its own.",
+        hint="For example: --source north=north.db --source south=south.db",
+    )
+
+
+def _known_profile(profile: str | None) -> None:
     from migrator_kit.mapping.files import PROFILES
 
     if profile is not None and profile not in PROFILES:
         raise ConfigError(
             f"There is no profile {profile!r}.", hint=f"Known profiles: {', '.join(PROFILES)}"
         )
+
+
+def _given(source: str, time_zone: str | None, region: str | None) -> dict[str, Any]:
     told = {"time_zone": time_zone, "region": region}
     given: dict[str, Any] = {name: value for name, value in told.items() if value}
     given["url"] = _absolute(source)
     _checked(SourceSettings, given)
-    look = look or first_look(source)
-    given["profile"] = profile or look.profile
-    name = name_of_source(source) if client is None else client
-    return Engagement.create(folder, _checked(EngagementFile, {"client": name, "source": given}))
+    return given
 
 
 def run_demo(
@@ -88,11 +139,12 @@ def run_demo(
     *,
     patients: int,
     source: str | None,
+    practices: int = 1,
     seed: int,
     replace: bool,
     say: Callable[[str], None],
 ) -> DemoResult:
-    """Generate or take a practice, move it, and return where the evidence is.
+    """Generate or take a practice, or a group of them, move it, and return where the evidence is.
 
     Raises ConfigError where `out` holds something that is not an earlier demo.
     """
@@ -105,14 +157,25 @@ def run_demo(
     from migrator_kit.workbench.packing import pack_evidence
     from migrator_kit.workbench.reports import open_session, status_report
 
+    if source is not None and practices > 1:
+        raise ConfigError("A group is generated: give --source or --practices, not both.")
     folder = _fresh_folder(out, replace=replace)
     staff: tuple[str, ...] = ()
-    generated = source is None
+    homes: dict[str, Path] = {}
+    databases: dict[str, str] = {}
     if source is None:
-        say(f"demo: generating a practice of {patients:,} patients")
-        practice = generate(folder / "practice", patients=patients, seed=seed)
-        source, staff = str(practice.database), practice.owners
-    engagement = new_engagement(folder, source, client="Demo practice")
+        of_a_group = {f"practice{n}": folder / f"practice{n}" for n in range(1, practices + 1)}
+        homes = of_a_group if practices > 1 else {"": folder / "practice"}
+        say(f"demo: generating {_counted(practices)} of {patients:,} patients")
+        made = {name: generate(home, patients=patients, seed=seed + n)
+                for n, (name, home) in enumerate(homes.items())}  # fmt: skip
+        staff = tuple(dict.fromkeys(email for one in made.values() for email in one.owners))
+        databases = {name: str(one.database) for name, one in made.items()}
+        source = databases.get("", "")
+    if source:
+        engagement = new_engagement(folder, source, client="Demo practice")
+    else:
+        engagement = new_group(folder, databases, client="Demo group")
     if engagement.settings.source.profile is None:
         raise ConfigError(
             "No profile fits this source, so the demo has no mapping for it.",
@@ -127,9 +190,9 @@ def run_demo(
     run_chain(engagement, last=Step.SAMPLE, run_id=run_id, say=say)
     sign(open_session(engagement), REVIEWER, "demo: nobody has looked at the sample")
     run_chain(engagement, first=Step.LOAD, run_id=run_id, say=say)
-    if generated:
+    for n, home in enumerate(homes.values()):
         say("demo: the practice goes on working")
-        work_on(folder / "practice", seed=seed)
+        work_on(home, seed=seed + n)
     run_delta_chain(engagement, say=say)
     say("demo: packing the evidence")
     packed = pack_evidence(engagement, with_pdf=False)
@@ -189,6 +252,10 @@ def _absolute(source: str) -> str:
     if re.match(r"^[a-z][a-z0-9+.-]*://", source, re.IGNORECASE):
         return source
     return str(Path(source).expanduser().resolve())
+
+
+def _counted(practices: int) -> str:
+    return "a practice" if practices == 1 else f"{practices} practices, each"
 
 
 def name_of_source(source: str) -> str:

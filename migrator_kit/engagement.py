@@ -13,14 +13,15 @@ import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from rapidfuzz import process
 
 from migrator_kit import yamlfile
 from migrator_kit.errors import ConfigError
+from migrator_kit.rest_settings import RestSettings
 
 FILE_NAME = "engagement.yml"
 
@@ -93,59 +94,6 @@ class BlobSettings(_Section):
     name: str | None = None
 
 
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-
-
-class RestPaging(_Section):
-    """How a service hands out a long list. `next` is where an answer names the next page."""
-
-    style: Literal["none", "page", "offset", "cursor", "link"] = "none"
-    parameter: str | None = None
-    """Name of the query parameter: `page`, `offset` or `cursor` where nothing is said."""
-    first: int = 1
-    """Number of the first page."""
-    size_parameter: str | None = None
-    size: Annotated[int, Field(ge=1, le=100_000)] = 100
-    next: str | None = None
-    """Dotted place of the next cursor or address in an answer; a `Link` header needs none."""
-
-
-class RestTable(_Section):
-    """One list of a service. What is not said is as for all lists."""
-
-    path: str
-    key: tuple[str, ...] = ()
-    parameters: dict[str, str] = {}
-    records: str | None = None
-    paging: RestPaging | None = None
-
-
-class RestSettings(_Section):
-    """A read-only JSON service below `url`. Credentials stand in named environment variables."""
-
-    tables: Annotated[dict[str, RestTable], Field(min_length=1)]
-    records: str = ""
-    """Dotted place of the list in an answer, such as `data.items`; empty: the answer is it."""
-    paging: RestPaging = RestPaging()
-    token_variable: VariableName | None = None
-    """Bearer authentication."""
-    user_variable: VariableName | None = None
-    password_variable: VariableName | None = None
-    """Basic authentication, with `user_variable`."""
-    parallel: Annotated[int, Field(ge=1, le=16)] = 4
-    retries: Annotated[int, Field(ge=0, le=10)] = 5
-    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30
-    allow_unencrypted: bool = False
-    """Whether credentials may be sent over plain HTTP beyond this machine."""
-
-
-class RestFile(_Section):
-    """A file that describes a service, for `migrator init --source service.yml`."""
-
-    url: Annotated[str, Field(pattern=r"^https?://")]
-    rest: RestSettings
-
-
 class SourceSettings(_Section):
     """Where the practice's data is, and how to read what it says."""
 
@@ -196,6 +144,12 @@ class SourceSettings(_Section):
         return own.model_copy(update={k: v for k, v in both.items() if getattr(own, k) is None})
 
 
+class PracticeSource(SourceSettings):
+    """One practice of a group. Its record keys begin with its name: `north:4711`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,19}$")]
+
+
 class TargetSettings(_Section):
     """Which Zoho CRM the engagement writes to. Credentials are never here: see `zoho.auth`."""
 
@@ -229,7 +183,9 @@ class SampleSettings(_Section):
 class ComputeSettings(_Section):
     """Where parts are worked on: a Dask scheduler name or the address of a cluster."""
 
-    scheduler: str = "threads"
+    scheduler: Annotated[
+        str, Field(pattern=r"^(threads|processes|synchronous|(tcp|tls|ws|wss)://\S+)$")
+    ] = "threads"
     """threads, processes, synchronous, or the address of a Dask cluster (tcp://…)."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """Parts that are worked on at once."""
@@ -261,6 +217,9 @@ class EngagementFile(_Section):
     client: Annotated[str, Field(min_length=1, max_length=80)]
     """The practice's name, as the evidence shows it."""
     source: SourceSettings
+    """The practice's data; of a group that of the first practice."""
+    sources: tuple[PracticeSource, ...] = ()
+    """The practices of a group, in place of `source`."""
     target: TargetSettings = TargetSettings()
     sample: SampleSettings = SampleSettings()
     compute: ComputeSettings = ComputeSettings()
@@ -268,13 +227,37 @@ class EngagementFile(_Section):
     ledger: str | None = None
     """SQLAlchemy URL of the ledger, where it is not the file ledger.db beside this one."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        """Let `source` be the first of `sources`, whose own mistakes are named where they stand."""
+        given = value.get("sources") if isinstance(value, dict) else None
+        if not given:
+            return value
+        if value.get("source") is not None:
+            raise ValueError("give `source` for one practice or `sources` for a group, not both")
+        try:
+            first = PracticeSource.model_validate(given[0]).model_dump(exclude={"name"})
+        except (ValidationError, LookupError, TypeError):
+            first = {"url": "see `sources`"}
+        return {**value, "source": first}
+
+    @field_validator("sources")
+    @classmethod
+    def _told_apart(cls, value: tuple[PracticeSource, ...]) -> tuple[PracticeSource, ...]:
+        names = [one.name for one in value]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two practices have the same name: {', '.join(twice)}")
+        return value
+
 
 class Engagement:
-    """An engagement folder with its settings. All paths are absolute."""
+    """An engagement folder with its settings, or one `practice` of it. All paths are absolute."""
 
-    def __init__(self, folder: Path, settings: EngagementFile) -> None:
+    def __init__(self, folder: Path, settings: EngagementFile, practice: str | None = None) -> None:
         self.folder = folder
         self.settings = settings
+        self.practice = practice
 
     @classmethod
     def create(cls, folder: Path | str, settings: EngagementFile) -> Engagement:
@@ -288,7 +271,8 @@ class Engagement:
         keep_private()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (path / "private").mkdir(mode=0o700, exist_ok=True)
-        tree = settings.model_dump(mode="json", exclude_none=True)
+        doubled = {"source"} if settings.sources else {"sources"}
+        tree = settings.model_dump(mode="json", exclude_none=True, exclude=doubled)
         with (path / FILE_NAME).open("w", encoding="utf-8") as stream:
             stream.write(yamlfile.place_schema(path, "engagement"))
             yamlfile.round_trip().dump(tree, stream)
@@ -311,6 +295,25 @@ class Engagement:
             raise ConfigError(f"{FILE_NAME} cannot be used.\n{lines}") from None
 
     @property
+    def practices(self) -> tuple[str, ...]:
+        """Names of the practices of a group, in order; empty where there is one practice."""
+        return tuple(sorted(one.name for one in self.settings.sources))
+
+    def of(self, practice: str) -> Engagement:
+        """Return the engagement as one practice of the group sees it: its source, its snapshots.
+
+        Raises ConfigError for a name that `sources` does not have.
+        """
+        for one in self.settings.sources:
+            if one.name == practice:
+                alone = self.settings.model_copy(update={"source": one, "sources": ()})
+                return Engagement(self.folder, alone, practice)
+        raise ConfigError(
+            f"There is no practice {practice!r} in this engagement.",
+            hint=f"Its practices: {', '.join(self.practices) or 'none has a name'}.",
+        )
+
+    @property
     def mapping_path(self) -> Path:
         """`mapping.yml`: the proposed and confirmed mapping."""
         return self.folder / "mapping.yml"
@@ -322,8 +325,8 @@ class Engagement:
 
     @property
     def snapshots(self) -> Path:
-        """Folder of immutable snapshots, one sub-folder each."""
-        return self.folder / "snapshots"
+        """Folder of immutable snapshots, one sub-folder each; of a group one folder a practice."""
+        return self.folder / "snapshots" / (self.practice or "")
 
     @property
     def shaped(self) -> Path:

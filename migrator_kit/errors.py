@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class MigratorError(Exception):
@@ -40,8 +40,20 @@ class MigratorError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep every attribute when a worker in another process raises the error."""
+        return _restored, (type(self), self.args, self.__dict__)
+
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+def _restored(
+    kind: type[MigratorError], args: tuple[Any, ...], state: dict[str, Any]
+) -> MigratorError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class UsageError(MigratorError):

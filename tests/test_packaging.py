@@ -33,7 +33,10 @@ TOP_LEVEL = {
 LONGEST_FILE = 400
 
 FLOW = ("source", "quality", "mapping", "load", "estimate", "compare", "evidence", "wizard")
-LEAVES = {"errors", "engagement", "privacy", "yamlfile", "progress", "migrator_kit"}
+LEAVES = {
+    "compute", "errors", "engagement", "privacy", "yamlfile", "progress",
+    "rest_settings", "migrator_kit",
+}  # fmt: skip
 # The typed model of mapping.yml is a vocabulary that rooms before the mapping room speak as well.
 VOCABULARY = {"migrator_kit.mapping.model"}
 

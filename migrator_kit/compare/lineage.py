@@ -21,7 +21,7 @@ from migrator_kit.load.target import Target
 from migrator_kit.load.vault import Vault
 from migrator_kit.mapping.dataset import ShapedDataset
 from migrator_kit.mapping.model import FieldMapping, Landing, Mapping, ObjectMapping, ObjectName
-from migrator_kit.mapping.objects import SnapshotTables, clear_errors, inner, opened
+from migrator_kit.mapping.objects import SnapshotTables, clear_errors, opened, rows_sql
 from migrator_kit.mapping.transforms import find
 from migrator_kit.privacy import DataClass
 
@@ -166,7 +166,8 @@ def _field(
 def _source_row(snapshot: SnapshotTables, item: ObjectMapping, source_id: str) -> Row | None:
     with opened(snapshot) as connection, clear_errors(item.object):
         relation = connection.sql(
-            f"SELECT * FROM ({inner(item.select)}) WHERE CAST(source_id AS VARCHAR) = $key LIMIT 1",
+            f"SELECT * FROM ({rows_sql(connection, item)}) "
+            "WHERE CAST(source_id AS VARCHAR) = $key LIMIT 1",
             params={"key": source_id},
         )
         return _first(relation)

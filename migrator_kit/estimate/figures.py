@@ -10,7 +10,7 @@ import duckdb
 from migrator_kit.load.target_fields import target_fields
 from migrator_kit.mapping.bindings import against_snapshot
 from migrator_kit.mapping.model import Landing, Mapping, ObjectMapping, ObjectName
-from migrator_kit.mapping.objects import SnapshotTables, count_rows, inner, opened, quoted
+from migrator_kit.mapping.objects import SnapshotTables, count_rows, opened, quoted, rows_sql
 from migrator_kit.source.inventory import Inventory
 
 CLEAR = 0.8
@@ -139,7 +139,7 @@ def _parents(connection: duckdb.DuckDBPyConnection, item: ObjectMapping) -> int:
         return 0
     keys = [f"nullif(trim(CAST({quoted(column)} AS VARCHAR)), '')" for column in row.columns]
     named = ", ".join(f"'{place}:' || {key}" for place, key in enumerate(keys))
-    query = f"SELECT count(DISTINCT coalesce({named})) FROM ({inner(item.select)})"
+    query = f"SELECT count(DISTINCT coalesce({named})) FROM ({rows_sql(connection, item)})"
     ((count,),) = connection.execute(query).fetchall()
     return int(count)
 

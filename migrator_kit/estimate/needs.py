@@ -9,7 +9,7 @@ import pandas as pd
 
 from migrator_kit.load.target_fields import target_fields
 from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectMapping
-from migrator_kit.mapping.objects import SnapshotTables, clear_errors, inner, opened, quoted
+from migrator_kit.mapping.objects import SnapshotTables, clear_errors, opened, quoted, rows_sql
 from migrator_kit.mapping.targets import TargetType, target_type
 from migrator_kit.source.contents import Content
 from migrator_kit.source.inventory import Inventory
@@ -130,7 +130,7 @@ def _too_long(
         length = f"length(trim(CAST({quoted(row.columns[0])} AS VARCHAR)))"
         told.append(f"count(*) FILTER ({length} > {kind.length}), coalesce(max({length}), 0)")
     with clear_errors(item.object):
-        query = f"SELECT {', '.join(told)} FROM ({inner(item.select)})"
+        query = f"SELECT {', '.join(told)} FROM ({rows_sql(connection, item)})"
         (counts,) = connection.execute(query).fetchall()
     return [(int(n), int(longest)) for n, longest in zip(counts[::2], counts[1::2], strict=True)]
 

@@ -44,18 +44,23 @@ class ObjectCount:
 
 
 def object_counts(
-    ledger: Ledger, shaped: ShapedParts, mapping: Mapping
+    ledger: Ledger, shaped: ShapedParts, mapping: Mapping, practice: str | None = None
 ) -> dict[str, dict[str, int | str]]:
     """Return the counts of all ten objects as `status --json` shows them.
 
-    An object that the mapping does not have counts as one without rows.
+    An object that the mapping does not have counts as one without rows. `practice` is the one of a
+    group whose rows are counted, without it all are.
     """
     rejects = shaped.rejects()
+    if practice is not None:
+        rejects = rejects[rejects["source_id"].str.startswith(f"{practice}:")]
     by_name = {one.object: one for one in mapping.objects}
     counted: dict[str, dict[str, int | str]] = {}
     for name in ObjectName:
         one = by_name.get(name)
-        count = ObjectCount("", 0) if one is None else _count(ledger, shaped, mapping, one, rejects)
+        count = ObjectCount("", 0)
+        if one is not None:
+            count = _count(ledger, shaped, mapping, one, rejects, practice)
         counted[str(name)] = {**asdict(count), "remainder": count.remainder}
     return counted
 
@@ -105,16 +110,17 @@ def _against(frame: pd.DataFrame, mapping: Mapping) -> pd.DataFrame:
 
 
 def _count(
-    ledger: Ledger, shaped: ShapedParts, mapping: Mapping, one: ObjectMapping, rejects: pd.DataFrame
-) -> ObjectCount:
-    source = shaped.source_rows(one.object)
+    ledger: Ledger, shaped: ShapedParts, mapping: Mapping, one: ObjectMapping,
+    rejects: pd.DataFrame, practice: str | None,
+) -> ObjectCount:  # fmt: skip
+    source = shaped.source_rows(one.object, practice)
     if one.landing is Landing.REFERENCE:
         return ObjectCount("", source, excluded=source)
     mine = rejects[(rejects["object"] == str(one.object)) & (rejects["action"] == "excluded")]
     excluded = int(mine["source_id"].nunique())
     carrier = one.into if one.landing is Landing.FIELDS and one.into else one.object
     module = module_of(mapping.object(carrier))
-    states = _states(ledger, shaped, one, carrier)
+    states = _states(ledger, shaped, one, carrier, practice)
     return ObjectCount(
         module, source, states.get(Status.CREATED, 0), states.get(Status.UPDATED, 0),
         states.get(Status.MATCHED, 0), excluded + states.get(Status.EXCLUDED, 0), 0,
@@ -123,8 +129,9 @@ def _count(
 
 
 def _states(
-    ledger: Ledger, shaped: ShapedParts, one: ObjectMapping, carrier: ObjectName
-) -> dict[str, int]:
+    ledger: Ledger, shaped: ShapedParts, one: ObjectMapping, carrier: ObjectName,
+    practice: str | None,
+) -> dict[str, int]:  # fmt: skip
     """Return how many shaped rows of an object are in which state.
 
     A row that lands as fields of another record stands where that record stands: what failed or
@@ -133,6 +140,7 @@ def _states(
     paths = [str(path) for path in shaped.parts(one.object)]
     if not paths:
         return {}
+    of_practice = f"{practice}:" if practice else ""
     column = "parent_id" if one.landing is Landing.FIELDS else "source_id"
     landed = ledger.crosswalk(carrier)[["source_id", "state"]]
     against = ledger.latest_outcomes(carrier, (Status.FAILED, Status.HELD, Status.EXCLUDED))
@@ -143,10 +151,11 @@ def _states(
         LEFT JOIN against ON against.source_id = shaped.{column}
         LEFT JOIN landed ON landed.source_id = shaped.{column}
         WHERE coalesce(against.status, landed.state) IS NOT NULL
+              AND starts_with(shaped.source_id, ?)
         GROUP BY 1
     """
     with duckdb.connect() as connection:
         connection.register("landed", landed)
         connection.register("against", against)
         return {str(state): int(rows) for state, rows in
-                connection.execute(query, [paths]).fetchall()}  # fmt: skip
+                connection.execute(query, [paths, of_practice]).fetchall()}  # fmt: skip

@@ -22,6 +22,7 @@ from migrator_kit.engagement import Engagement
 from migrator_kit.errors import ConfigError, SourceError
 from migrator_kit.load.target import Target
 from migrator_kit.mapping.model import Mapping
+from migrator_kit.mapping.objects import rows_sql
 from migrator_kit.zoho.org import User
 
 TABLE = ("owner_key", "name", "email", "active", "zoho_user_id", "how")
@@ -130,7 +131,7 @@ def staff_of(snapshot: Connects, mapping: Mapping) -> pd.DataFrame:
         return pd.DataFrame({name: pd.Series(dtype="str") for name in TABLE[:4]})
     try:
         with snapshot.connect() as connection:
-            frame = connection.execute(mapping.owners.select).df()
+            frame = connection.execute(rows_sql(connection, mapping.owners)).df()
     except duckdb.Error as error:
         raise SourceError(
             f"The mapping's SELECT of owners cannot be run ({type(error).__name__}).",

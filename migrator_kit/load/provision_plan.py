@@ -38,8 +38,8 @@ class ShapedParts(Protocol):
     def rows(self, name: ObjectName, /) -> int:
         """Return how many rows of an object were shaped."""
 
-    def source_rows(self, name: ObjectName, /) -> int:
-        """Return how many rows of an object the source has."""
+    def source_rows(self, name: ObjectName, /, practice: str | None = None) -> int:
+        """Return how many rows of an object the source has, or one practice of a group."""
 
     def rejects(self) -> pd.DataFrame:
         """Return the reject list: object, source_id, field, reason, action, expected, remedy."""

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from migrator_kit.engagement import digest_file
 from migrator_kit.load.states import Reason
+from migrator_kit.source.documents import folders_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Documents:
 
     root: Path | None
     _by_folded_name: dict[str, Path] | None = field(default=None)
-    _resolved: Path | None = field(default=None)
+    _folders: dict[str, Path] | None = field(default=None)
 
     def find(self, path: str | None) -> FoundFile | Reason:
         """Return the file a source path names, or why there is none to move."""
@@ -44,7 +45,8 @@ class Documents:
         found = self._existing(relative)
         if found is None:
             return Reason.FILE_MISSING
-        if not found.resolve().is_relative_to(self._real_root()):
+        homes = [home for start, home in self._homes().items() if path.startswith(start)]
+        if not any(found.resolve().is_relative_to(home) for home in homes):
             return Reason.FILE_OUTSIDE
         try:
             facts = found.stat()
@@ -56,11 +58,11 @@ class Documents:
             return Reason.FILE_EMPTY
         return FoundFile(found, facts.st_size, facts.st_mtime_ns)
 
-    def _real_root(self) -> Path:
-        """Return the folder without links, which a file must not lead out of."""
-        if self._resolved is None:
-            self._resolved = (self.root or Path()).resolve()
-        return self._resolved
+    def _homes(self) -> dict[str, Path]:
+        """Return the folders without links, by start of path, which a file must not lead out of."""
+        if self._folders is None:
+            self._folders = folders_of(self.root) if self.root else {}
+        return self._folders
 
     def _existing(self, relative: PurePosixPath) -> Path | None:
         if self.root is None:
@@ -70,10 +72,11 @@ class Documents:
             return exact
         if self._by_folded_name is None:
             self._by_folded_name = {
-                str(PurePosixPath(Path(folder, name).relative_to(self.root))).casefold(): Path(
+                f"{start}{PurePosixPath(Path(folder, name).relative_to(home))}".casefold(): Path(
                     folder, name
                 )
-                for folder, _, names in os.walk(self.root)
+                for start, home in self._homes().items()
+                for folder, _, names in os.walk(home)
                 for name in names
             }
         return self._by_folded_name.get(str(relative).casefold())

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 from rapidfuzz import process
 
-from migrator_kit.mapping.model import Landing, Mapping, ObjectMapping
+from migrator_kit.mapping.model import Landing, Mapping, ObjectMapping, OwnerSource
 from migrator_kit.mapping.objects import (
     SLOT_ORDER,
     SnapshotTables,
@@ -16,6 +16,7 @@ from migrator_kit.mapping.objects import (
     inner,
     missing_name,
     opened,
+    rows_sql,
     select_columns,
     tables_of,
 )
@@ -33,7 +34,7 @@ def against_snapshot(mapping: Mapping, snapshot: SnapshotTables) -> Iterator[Pro
         }
         if mapping.owners:
             where = ("owners", "select")
-            given = yield from _bound(connection, "owners", mapping.owners.select, where, tables)
+            given = yield from _bound(connection, "owners", mapping.owners, where, tables)
             yield from _needed(given, "owners", OWNER_COLUMNS, where)
         for i, item in enumerate(mapping.objects):
             yield from _object(connection, item, ("objects", i), tables)
@@ -47,7 +48,7 @@ def _object(
     tables: dict[str, list[str]],
 ) -> Iterator[Problem]:
     place = (*where, "select")
-    given = yield from _bound(connection, str(item.object), item.select, place, tables)
+    given = yield from _bound(connection, str(item.object), item, place, tables)
     needed = ["source_id"]
     if item.landing is Landing.FIELDS:
         needed += ["parent_id"] + ([SLOT_ORDER] if item.slots > 1 else [])
@@ -64,17 +65,19 @@ def _object(
 def _bound(
     connection: duckdb.DuckDBPyConnection,
     name: str,
-    select: str,
+    item: ObjectMapping | OwnerSource,
     where: tuple[Any, ...],
     tables: dict[str, list[str]],
 ) -> Generator[Problem, None, set[str] | None]:
     """Return the columns of a SELECT in small letters; give the problem where it does not run."""
     try:
-        statements = connection.extract_statements(inner(select))
-        if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
-            yield where, f"{name}: one SELECT is expected and nothing else", "correct the SELECT"
-            return None
-        return {column.lower() for column in select_columns(connection, select)}
+        for select in (item.select, *item.selects.values()):
+            statements = connection.extract_statements(inner(select))
+            if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+                problem = f"{name}: one SELECT is expected and nothing else"
+                yield where, problem, "correct the SELECT"
+                return None
+        return {column.lower() for column in select_columns(connection, rows_sql(connection, item))}
     except duckdb.Error as error:
         kind, missing = missing_name(error)
         columns = (column for table in tables.values() for column in table)

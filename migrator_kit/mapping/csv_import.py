@@ -23,7 +23,13 @@ from migrator_kit.engagement import Engagement
 from migrator_kit.errors import Finding, MappingError
 from migrator_kit.mapping.edits import MappingFile, open_file
 from migrator_kit.mapping.model import FieldMapping, Landing, Mapping, ObjectMapping
-from migrator_kit.mapping.objects import SnapshotTables, opened, select_columns, tables_of
+from migrator_kit.mapping.objects import (
+    SnapshotTables,
+    opened,
+    rows_sql,
+    select_columns,
+    tables_of,
+)
 from migrator_kit.mapping.standard_fields import STANDARD_FIELDS
 from migrator_kit.mapping.transforms import find, read_options
 from migrator_kit.yamlfile import plain
@@ -203,7 +209,7 @@ def _forget(file: MappingFile, source: str) -> None:
 
 
 def _given(connection: duckdb.DuckDBPyConnection, item: ObjectMapping) -> list[str]:
-    return list(select_columns(connection, item.select))
+    return list(select_columns(connection, rows_sql(connection, item)))
 
 
 def _object(mapping: Mapping, name: str) -> ObjectMapping | None:

@@ -38,6 +38,8 @@ class ShapedObject(_Part):
     rows: int
     excluded: int
     parts: tuple[str, ...]
+    practices: dict[str, int] = {}
+    """Source rows of each practice of a group."""
 
 
 class ShapedManifest(_Part):
@@ -73,10 +75,12 @@ class ShapedDataset:
         found = self.manifest.objects.get(name)
         return found.rows if found else 0
 
-    def source_rows(self, name: ObjectName, /) -> int:
-        """Return how many rows of an object the source has."""
+    def source_rows(self, name: ObjectName, /, practice: str | None = None) -> int:
+        """Return how many rows of an object the source has, or one practice of a group."""
         found = self.manifest.objects.get(name)
-        return found.source_rows if found else 0
+        if found is None:
+            return 0
+        return found.source_rows if practice is None else found.practices.get(practice, 0)
 
     def excluded(self, name: ObjectName, /) -> int:
         """Return how many rows of an object do not move."""

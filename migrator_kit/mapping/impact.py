@@ -17,7 +17,7 @@ from migrator_kit.engagement import Engagement, slug
 from migrator_kit.mapping.dataset import MANIFEST, ShapedDataset, read_dataset
 from migrator_kit.mapping.model import Landing, Mapping, ObjectMapping
 from migrator_kit.mapping.objects import SnapshotTables, quoted
-from migrator_kit.mapping.shape import dataset_digest, locale_of, shape_into
+from migrator_kit.mapping.shape import dataset_digest, shape_into
 from migrator_kit.progress import SILENT, Progress
 
 COLUMNS = ["object", "module", "field", "change", "records"]
@@ -57,7 +57,7 @@ def _replayed(
     engagement: Engagement, snapshot: SnapshotTables, mapping: Mapping, progress: Progress
 ) -> Iterator[ShapedDataset]:
     """Give the dataset of a mapping: the one that stands, else one that is gone afterwards."""
-    digest = dataset_digest(snapshot, mapping, locale_of(engagement, snapshot))
+    digest = dataset_digest(snapshot, mapping, engagement)
     folder = engagement.shaped / digest[:16]
     if (folder / MANIFEST).is_file():
         yield read_dataset(folder)

@@ -20,7 +20,10 @@ _ONE_OR_MANY = ("columns", "sources", "lookup", "transform")
 
 def engagement_schema() -> dict[str, Any]:
     """Return the schema of `engagement.yml`."""
-    return {"$schema": _DRAFT, **EngagementFile.model_json_schema(), "title": "engagement.yml"}
+    schema = {"$schema": _DRAFT, **EngagementFile.model_json_schema(), "title": "engagement.yml"}
+    schema["required"].remove("source")
+    schema["oneOf"] = [{"required": ["source"]}, {"required": ["sources"]}]
+    return schema
 
 
 def mapping_schema() -> dict[str, Any]:

@@ -240,6 +240,8 @@ class ObjectMapping(_Part):
     """DuckDB SELECT over snapshot tables, one row for each source record: join so that none is
     lost. Must give a column `source_id`; with landing `fields` also `parent_id`, and with several
     slots `slot_order`, by which the rows of one record are numbered."""
+    selects: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    """In a group: the SELECT for a practice whose tables are others, by the practice's name."""
     fields: tuple[FieldMapping, ...] = ()
     match: tuple[MatchRule, ...] = ()
     """How records that stand in the org already are found where none carries the source key: each
@@ -311,6 +313,7 @@ class OwnerSource(_Part):
     """SELECT of the staff who own records: `owner_key`, `email`, `name`, `active`."""
 
     select: Annotated[str, Field(min_length=1)]
+    selects: dict[str, Annotated[str, Field(min_length=1)]] = {}
 
 
 class Mapping(_Part):

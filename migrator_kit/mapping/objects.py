@@ -16,7 +16,8 @@ import pandas as pd
 import pyarrow as pa
 
 from migrator_kit.errors import MappingError
-from migrator_kit.mapping.model import Landing, Mapping, ObjectMapping, ObjectName
+from migrator_kit.mapping.model import Landing, Mapping, ObjectMapping, ObjectName, OwnerSource
+from migrator_kit.source.group import practices_of, schema_of, under
 
 PART_ROWS = 50_000
 COPY_COLUMN = "_copy"
@@ -42,6 +43,10 @@ class SnapshotTables(Protocol):
         """Digest of how dates and amounts in its columns of text are read."""
         ...
 
+    def of(self, practice: str) -> SnapshotTables:
+        """Return one practice's own snapshot, where this is one of a group."""
+        ...
+
     def connect(self, *, as_written: Collection[str] = ()) -> duckdb.DuckDBPyConnection:
         """Return a connection with every table as a view; closed by the caller.
 
@@ -60,15 +65,22 @@ def object_rows(
     not run.
     """
     with opened(snapshot, mapping) as connection:
-        yield from read_rows(connection, mapping.object(name), part_rows)
+        for practice in practices_of(connection) or (None,):
+            yield from read_rows(connection, mapping.object(name), part_rows, practice)
 
 
 def read_rows(
-    connection: duckdb.DuckDBPyConnection, mapping: ObjectMapping, part_rows: int = PART_ROWS
+    connection: duckdb.DuckDBPyConnection,
+    mapping: ObjectMapping,
+    part_rows: int = PART_ROWS,
+    practice: str | None = None,
 ) -> Iterator[pd.DataFrame]:
-    """Give the rows of an object as `object_rows` does, over an open connection."""
+    """Give the rows of an object as `object_rows` does, over an open connection.
+
+    `practice` is the one practice of a group whose rows are wanted.
+    """
     with clear_errors(mapping.object):
-        rows = connection.sql(_ordered(connection, mapping))
+        rows = connection.sql(_ordered(connection, mapping, practice))
         reader: pa.RecordBatchReader = rows.to_arrow_reader(part_rows)
         given = False
         for batch in reader:
@@ -87,9 +99,51 @@ def count(snapshot: SnapshotTables, mapping: Mapping, name: ObjectName) -> int:
 def count_rows(connection: duckdb.DuckDBPyConnection, mapping: ObjectMapping) -> int:
     """Return how many rows an object has, over an open connection."""
     with clear_errors(mapping.object):
-        query = f"SELECT count(*) FROM ({inner(mapping.select)})"
+        query = f"SELECT count(*) FROM ({rows_sql(connection, mapping)})"
         ((rows,),) = connection.execute(query).fetchall()
     return int(rows)
+
+
+def rows_sql(connection: duckdb.DuckDBPyConnection, item: ObjectMapping | OwnerSource) -> str:
+    """Return the SELECT of an object's rows, or of the staff, fit to stand in brackets.
+
+    In a group it is asked of each practice, so that its joins stay within one, and its keys come
+    under the practice's name. Raises duckdb.Error where it does not run.
+    """
+    practices = practices_of(connection)
+    if not practices:
+        return inner(item.select)
+    return " UNION ALL BY NAME ".join(practice_rows(connection, item, one) for one in practices)
+
+
+def practice_rows(
+    connection: duckdb.DuckDBPyConnection, item: ObjectMapping | OwnerSource, practice: str
+) -> str:
+    """Return the SELECT of one practice's rows as `rows_sql` does."""
+    name = item.object if isinstance(item, ObjectMapping) else "owners"
+    view = f"{quoted(schema_of(practice))}.{quoted(f'rows of {name}')}"
+    select = inner(item.selects.get(practice, item.select))
+    # A view's tables are those of its own schema.
+    connection.execute(f"CREATE OR REPLACE VIEW {view} AS {select}")
+    given = {row[0].lower(): row[0] for row in connection.execute(f"DESCRIBE {view}").fetchall()}
+    swaps = ", ".join(
+        f"{under(practice, quoted(given[column]), none)} AS {quoted(given[column])}"
+        for column, none in _keys(item).items()
+        if column in given
+    )
+    return f"SELECT * REPLACE ({swaps}) FROM {view}" if swaps else f"SELECT * FROM {view}"
+
+
+def _keys(item: ObjectMapping | OwnerSource) -> dict[str, tuple[str, ...]]:
+    """Return the columns that hold keys, each with the keys that mean no record."""
+    if not isinstance(item, ObjectMapping):
+        return {"owner_key": ()}
+    found: dict[str, tuple[str, ...]] = {"source_id": (), "parent_id": ()}
+    for row in item.fields:
+        if row.lookup or any(step.name == "owner" for step in row.transform):
+            none = row.transform[0].options.get("none", ()) if row.transform else ()
+            found |= {column.lower(): tuple(map(str, none)) for column in row.columns}
+    return found
 
 
 def select_columns(connection: duckdb.DuckDBPyConnection, select: str) -> dict[str, str]:
@@ -102,8 +156,8 @@ def tables_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...
     """Return the columns of every table of an open snapshot."""
     found: dict[str, list[str]] = {}
     rows = connection.execute(
-        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal "
-        "ORDER BY table_name, column_index"
+        "SELECT table_name, column_name FROM duckdb_columns() "
+        "WHERE NOT internal AND schema_name = 'main' ORDER BY table_name, column_index"
     ).fetchall()
     for table, column in rows:
         found.setdefault(str(table), []).append(str(column))
@@ -194,15 +248,20 @@ def explain(error: duckdb.Error) -> str:
     return words
 
 
-def _ordered(connection: duckdb.DuckDBPyConnection, mapping: ObjectMapping) -> str:
+def _ordered(
+    connection: duckdb.DuckDBPyConnection, mapping: ObjectMapping, practice: str | None
+) -> str:
     """Return the SELECT with text keys, ordered by them, copies of a key counted."""
-    columns = select_columns(connection, mapping.select)
+    if practice is None:
+        given = inner(mapping.select)
+    else:
+        given = practice_rows(connection, mapping, practice)
+    columns = select_columns(connection, given)
     if "source_id" not in columns:
         raise MappingError(
             f"The SELECT of {mapping.object} gives no column source_id.",
             hint="Name the key of the rows: SELECT … AS source_id",
         )
-    given = inner(mapping.select)
     rows = f"SELECT * REPLACE (CAST(source_id AS VARCHAR) AS source_id) FROM ({given})"
     # Zoho CRM compares unique keys without regard to letter case.
     same = "lower(trim(source_id))" if mapping.landing is Landing.RECORDS else "trim(source_id)"

@@ -41,6 +41,9 @@ IMPLIED: dict[str, Step] = {
 """What makes a value fit its target's type where the mapping names no transform that does."""
 
 
+FILE_PATH = "file_path"
+"""Field of a file below the documents; of a group below the folder of its practice."""
+
 _NONE = no_rejects()
 
 
@@ -50,6 +53,8 @@ class ShapeContext:
 
     locale: Locale = field(default_factory=Locale)
     metadata: Metadata | None = None
+    practice: str | None = None
+    """The practice of a group that the rows are of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class ShapedPart:
 def shape_part(frame: pd.DataFrame, mapping: ObjectMapping, context: ShapeContext) -> ShapedPart:
     """Return the rows of an object as target fields. The same rows always give the same part."""
     frame = frame.reset_index(drop=True)
-    ids, excluded, rejects = _keys(frame, mapping)
+    ids, excluded, rejects = _keys(frame, mapping, context.practice)
     columns: dict[str, pd.Series] = {"source_id": ids}
     if mapping.landing is Landing.FIELDS:
         columns |= _place(frame, mapping)
@@ -95,6 +100,8 @@ def shape_part(frame: pd.DataFrame, mapping: ObjectMapping, context: ShapeContex
             rejects.append(_excluding(mapping, row.target, ids, missing, gone))
             excluded |= np.asarray(missing)
         field_rejects.append((row.target, reasons, missing))
+    if mapping.landing is Landing.FILES and context.practice and FILE_PATH in columns:
+        columns[FILE_PATH] = context.practice + "/" + columns[FILE_PATH]
     for name, reasons, missing in field_rejects:
         rejects.append(_touched(mapping, name, ids, reasons.mask(excluded), missing))
     moving = pd.DataFrame(columns)[~excluded].reset_index(drop=True)
@@ -175,7 +182,7 @@ def _fitted(
 
 
 def _keys(
-    frame: pd.DataFrame, mapping: ObjectMapping
+    frame: pd.DataFrame, mapping: ObjectMapping, practice: str | None
 ) -> tuple[pd.Series, np.ndarray, list[pd.DataFrame]]:
     """Return the keys, which rows cannot move for their key, and the rejects of those.
 
@@ -189,9 +196,8 @@ def _keys(
         copies = given.groupby(same, dropna=False).cumcount() + 1
     missing = given.isna()
     doubled = ~missing & (copies > 1)
-    ids = given.fillna("").where(
-        ~(missing | doubled), given.fillna("") + "#" + copies.astype("str")
-    )
+    named = given.fillna(f"{practice}:" if practice else "")
+    ids = named.where(~(missing | doubled), named + "#" + copies.astype("str"))
     long = pd.Series(False, index=ids.index)
     if mapping.key is not None:
         long = ids.str.len() > _key_length(mapping)

@@ -10,8 +10,8 @@ from migrator_kit.mapping.model import FieldMapping, Landing, Mapping, ObjectMap
 from migrator_kit.mapping.objects import (
     SnapshotTables,
     clear_errors,
-    inner,
     opened,
+    rows_sql,
     to_frame,
 )
 from migrator_kit.mapping.parts import field_values
@@ -48,7 +48,7 @@ def samples(
             if item.landing is Landing.REFERENCE:
                 continue
             with clear_errors(item.object):
-                query = f"SELECT * FROM ({inner(item.select)}) LIMIT {_LOOKED_AT}"
+                query = f"SELECT * FROM ({rows_sql(connection, item)}) LIMIT {_LOOKED_AT}"
                 frame = to_frame(connection.sql(query).to_arrow_table())
             for row in item.fields:
                 name = f"{item.object}.{row.target}"

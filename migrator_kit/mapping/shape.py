@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -18,9 +16,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from migrator_kit.compute import Part, Pool, open_pool
 from migrator_kit.engagement import Engagement, digest_text, slug
 from migrator_kit.errors import MigratorError
-from migrator_kit.mapping.compute import Pool, open_pool
 from migrator_kit.mapping.dataset import (
     MANIFEST,
     REJECTS,
@@ -74,7 +72,7 @@ def shape(
     Nothing is done where the same was shaped before. Raises MappingError where a SELECT does not
     run or a row of the mapping cannot be carried out.
     """
-    digest = dataset_digest(snapshot, mapping, locale_of(engagement, snapshot))
+    digest = dataset_digest(snapshot, mapping, engagement)
     folder = engagement.shaped / digest[:16]
     if (folder / MANIFEST).is_file():
         dataset = read_dataset(folder)
@@ -96,10 +94,9 @@ def shape_into(
     progress: Progress = SILENT,
 ) -> ShapedDataset:
     """Shape into a folder of the caller's, which is emptied first; errors as `shape`."""
-    context = ShapeContext(locale_of(engagement, snapshot))
-    digest = dataset_digest(snapshot, mapping, context.locale)
+    digest = dataset_digest(snapshot, mapping, engagement)
     try:
-        manifest = _work(engagement, snapshot, mapping, context, folder, digest, progress)
+        manifest = _work(engagement, snapshot, mapping, folder, digest, progress)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
@@ -114,7 +111,6 @@ def _work(
     engagement: Engagement,
     snapshot: SnapshotTables,
     mapping: Mapping,
-    context: ShapeContext,
     work: Path,
     digest: str,
     progress: Progress,
@@ -124,24 +120,22 @@ def _work(
     (work / "rejects").mkdir(parents=True)
     with opened(snapshot, mapping) as tables, open_pool(engagement.settings.compute) as pool:
         total = sum(count_rows(tables, one) for one in mapping.objects)
-        part_rows = engagement.settings.source.part_rows
         with progress("Shaping records", total) as step:
             source_rows = {
-                one.object: _stage_object(
-                    work, one, context, pool, read_rows(tables, one, part_rows), step
-                )
+                one.object: _stage_object(engagement, snapshot, work, one, tables, pool, step)
                 for one in mapping.objects
             }
     objects = _finish(work, mapping, source_rows)
+    locale = locale_of(engagement)
     return ShapedManifest(
         digest=digest,
         snapshot_id=snapshot.snapshot_id,
         snapshot_digest=snapshot.digest,
         mapping_digest=mapping_digest(mapping),
         code_version=code_version(),
-        zone=context.locale.zone,
-        region=context.locale.region,
-        day_first=context.locale.day_first,
+        zone=locale.zone,
+        region=locale.region,
+        day_first=locale.day_first,
         objects=objects,
     )
 
@@ -153,9 +147,12 @@ def locale_of(engagement: Engagement, snapshot: SnapshotTables | None = None) ->
     return Locale(source.time_zone, source.region, source.day_first, commas)
 
 
-def dataset_digest(snapshot: SnapshotTables, mapping: Mapping, locale: Locale) -> str:
+def dataset_digest(snapshot: SnapshotTables, mapping: Mapping, engagement: Engagement) -> str:
     """Return the digest of everything that a shaped dataset follows from."""
-    where = f"{locale.zone} {locale.region} {locale.day_first}"
+    where = ""
+    for practice, view in _views(engagement).items():
+        locale = locale_of(view)
+        where += f"{practice or ''} {locale.zone} {locale.region} {locale.day_first}".strip()
     return digest_text(
         snapshot.digest, snapshot.notation_digest, mapping_digest(mapping), code_version(),
         str(_SHAPING), where,
@@ -163,23 +160,49 @@ def dataset_digest(snapshot: SnapshotTables, mapping: Mapping, locale: Locale) -
 
 
 def _stage_object(
+    engagement: Engagement,
+    snapshot: SnapshotTables,
     work: Path,
     mapping: ObjectMapping,
-    context: ShapeContext,
+    tables: duckdb.DuckDBPyConnection,
     pool: Pool,
-    frames: Iterator[pd.DataFrame],
     step: Step,
-) -> int:
-    """Shape the parts of an object, a few at a time, write them, and return the rows read."""
-    rows = number = 0
-    while batch := list(islice(frames, pool.at_a_time)):
-        parts = pool.run(shape_part, [(frame, mapping, context) for frame in batch])
-        for frame, part in zip(batch, parts, strict=True):
+) -> dict[str | None, int]:
+    """Shape the parts of an object, a few at a time, and write them.
+
+    Returns the rows read of each practice of a group, or under None those of the one there is.
+    """
+    rows: dict[str | None, int] = {}
+    number = 0
+    for practice, view in _views(engagement).items():
+        own = snapshot.of(practice) if practice else snapshot
+        context = ShapeContext(locale_of(view, own), practice=practice)
+        frames = read_rows(tables, mapping, view.settings.source.part_rows, practice)
+        name = f"{mapping.object} of {practice}" if practice else str(mapping.object)
+        parts = (
+            Part(f"{name}, part {count}", (frame, mapping, context))
+            for count, frame in enumerate(frames, 1)
+        )
+        for read, part in pool.run(_counted, parts):
             _stage_part(work, mapping, number, part)
             number += 1
-            rows += len(frame)
-            step.advance(len(frame))
+            rows[practice] = rows.get(practice, 0) + read
+            step.advance(read)
     return rows
+
+
+def _views(engagement: Engagement) -> dict[str | None, Engagement]:
+    """Return the engagement as each practice of a group sees it, or as it is."""
+    if not engagement.practices:
+        return {None: engagement}
+    return {name: engagement.of(name) for name in engagement.practices}
+
+
+def _counted(
+    frame: pd.DataFrame, mapping: ObjectMapping, context: ShapeContext
+) -> tuple[int, ShapedPart]:
+    """Return the rows of a part and the shaped part."""
+    return len(frame), shape_part(frame, mapping, context)
 
 
 def _stage_part(work: Path, mapping: ObjectMapping, number: int, part: ShapedPart) -> None:
@@ -212,7 +235,7 @@ def _text(column: pd.Series) -> pa.Array:
 
 
 def _finish(
-    work: Path, mapping: Mapping, source_rows: dict[ObjectName, int]
+    work: Path, mapping: Mapping, source_rows: dict[ObjectName, dict[str | None, int]]
 ) -> dict[ObjectName, ShapedObject]:
     """Settle the links, write the finished parts and the rejects, and account for every row."""
     connection = open_database(work)
@@ -235,19 +258,20 @@ def _finish(
     objects = {}
     for one in mapping.objects:
         moved, gone = sum(rows[one.object].values()), int(excluded.get(str(one.object), 0))
-        if moved + gone != source_rows[one.object]:
+        read = sum(source_rows[one.object].values())
+        if moved + gone != read:
             raise MigratorError(
-                f"{one.object}: {source_rows[one.object]} rows were read, but {moved} shaped and "
-                f"{gone} excluded.",
+                f"{one.object}: {read} rows were read, but {moved} shaped and {gone} excluded.",
                 hint="This must not happen. Nothing was loaded. Please report it.",
             )
         objects[one.object] = ShapedObject(
             landing=one.landing,
             module=one.module,
-            source_rows=source_rows[one.object],
+            source_rows=read,
             rows=moved,
             excluded=gone,
             parts=tuple(rows[one.object]),
+            practices={name: n for name, n in source_rows[one.object].items() if name},
         )
     for name in ("staged", "rejects", ".spill"):
         shutil.rmtree(work / name, ignore_errors=True)

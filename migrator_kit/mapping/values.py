@@ -12,9 +12,9 @@ from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectMapping
 from migrator_kit.mapping.objects import (
     SnapshotTables,
     clear_errors,
-    inner,
     opened,
     quoted,
+    rows_sql,
     to_frame,
 )
 from migrator_kit.mapping.transforms import find, read_options, run
@@ -84,7 +84,9 @@ def undecided_records(mapping: Mapping, snapshot: SnapshotTables, item: ObjectMa
                 parameters += open_values
         if not conditions:
             return 0
-        query = f"SELECT count(*) FROM ({inner(item.select)}) WHERE {' OR '.join(conditions)}"
+        query = (
+            f"SELECT count(*) FROM ({rows_sql(connection, item)}) WHERE {' OR '.join(conditions)}"
+        )
         ((records,),) = connection.execute(query, parameters).fetchall()
     return int(records)
 
@@ -96,7 +98,7 @@ def _raw(
         column = quoted(row.columns[0])
         return to_frame(connection.sql(
             f"SELECT CAST({column} AS VARCHAR) AS value, count(*) AS records "
-            f"FROM ({inner(item.select)}) GROUP BY ALL"
+            f"FROM ({rows_sql(connection, item)}) GROUP BY ALL"
         ).to_arrow_table())  # fmt: skip
 
 

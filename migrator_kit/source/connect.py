@@ -19,8 +19,9 @@ import zipfile
 from pathlib import Path
 
 from migrator_kit import yamlfile
-from migrator_kit.engagement import RestFile, SourceSettings
+from migrator_kit.engagement import SourceSettings
 from migrator_kit.errors import SourceError
+from migrator_kit.rest_settings import RestFile
 from migrator_kit.source.carried import CarriedSource
 from migrator_kit.source.carry import is_carried
 from migrator_kit.source.combined import CombinedSource

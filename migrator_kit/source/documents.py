@@ -11,6 +11,7 @@ import pandas as pd
 
 from migrator_kit.engagement import SourceSettings
 from migrator_kit.errors import SourceError
+from migrator_kit.source.group import DOCUMENTS
 from migrator_kit.source.place import source_path
 
 FOLDER_NAME = "documents"
@@ -45,9 +46,19 @@ def documents_root(settings: SourceSettings, *, base: Path | None = None) -> Pat
     return beside if beside.is_dir() else None
 
 
+def folders_of(root: Path) -> dict[str, Path]:
+    """Return the folders behind `root` by what the paths below them begin with.
+
+    A documents folder is one; of a group each practice's is, by the practice's name.
+    """
+    if root.name != DOCUMENTS:
+        return {"": root.resolve()}
+    return {f"{link.name}/": link.resolve() for link in sorted(root.iterdir()) if link.is_dir()}
+
+
 def list_files(root: Path) -> pd.DataFrame:
     """Return every file below `root`: `path` (relative, with `/`) and `bytes`, by path."""
-    rows = sorted(_walk(root, ""))
+    rows = sorted(row for start, one in folders_of(root).items() for row in _walk(one, start))
     return pd.DataFrame(
         {
             "path": pd.Series([path for path, _ in rows], dtype="str"),

@@ -1,10 +1,8 @@
-"""Streams of rows cut into parts whose size in memory is bounded, worked on ahead of the reader."""
+"""Streams of rows cut into parts whose size in memory is bounded."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import pyarrow as pa
@@ -18,8 +16,6 @@ CHUNK_BYTES = 8 * 2**20
 _FIRST_FETCH = 64
 _LARGEST_FETCH = 20_000
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 Row = TypeVar("Row")
 
 
@@ -57,21 +53,3 @@ def chunks(
         yield rows
         each = max(size_of(rows) // len(rows), 1)
         count = max(1, min(CHUNK_BYTES // each, count * 8, _LARGEST_FETCH))
-
-
-def worked_ahead(
-    items: Iterable[Item], work: Callable[[Item], Result], *, ahead: int = 2
-) -> Iterator[Result]:
-    """Yield `work(item)` in order while up to `ahead` further items are worked on in a thread."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="parts") as pool:
-        pending: deque[Future[Result]] = deque()
-        try:
-            for item in items:
-                pending.append(pool.submit(work, item))
-                if len(pending) > ahead:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()

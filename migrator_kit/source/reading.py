@@ -15,13 +15,13 @@ from urllib.parse import quote
 import pyarrow as pa
 from pydantic import ValidationError
 
+from migrator_kit.compute import worked_ahead
 from migrator_kit.engagement import SourceSettings
 from migrator_kit.progress import Step
 from migrator_kit.source.manifest import Extraction, PartFile, TableManifest, size_of
 from migrator_kit.source.model import Source, SourceTable
 from migrator_kit.source.notation import Samples, sampled
 from migrator_kit.source.part_files import PartFolder
-from migrator_kit.source.parts import worked_ahead
 from migrator_kit.source.since import ReadsSince
 from migrator_kit.source.watermark import Before, Unfit, extract
 

@@ -14,8 +14,8 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.util import Retry
 
-from migrator_kit.engagement import RestPaging, RestSettings, RestTable
 from migrator_kit.errors import SourceError
+from migrator_kit.rest_settings import RestPaging, RestSettings, RestTable
 
 _TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 _HERE = ("localhost", "127.0.0.1", "::1")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from migrator_kit.source.carried import CarriedSource
 from migrator_kit.source.connect import open_source
 from migrator_kit.source.document_files import BLOBS, write_out
 from migrator_kit.source.documents import documents_root
+from migrator_kit.source.group import create_group_views, group_manifest, link_documents
 from migrator_kit.source.manifest import (
     FILE_NAME,
     Manifest,
@@ -58,10 +59,14 @@ class Snapshot:
     digest: str
     notations: Notations
     """How columns of text with dates or amounts are read, by table."""
+    practices: Mapping[str, Snapshot] = field(default_factory=dict)
+    """Of a group: each practice's own snapshot, by name."""
 
     @property
     def notation_digest(self) -> str:
         """Return the digest of how dates and amounts in columns of text are read."""
+        if self.practices:
+            return digest_text(*(one.notation_digest for one in self.practices.values()))
         settled = ((t, c, s.notation) for t, own in self.notations.items() for c, s in own.items())
         return digest_text(*(text for place in sorted(settled) for text in place))
 
@@ -74,6 +79,10 @@ class Snapshot:
             for column, settled in own.items()
             if settled.notation is Notation.DECIMAL_COMMA
         )
+
+    def of(self, practice: str) -> Snapshot:
+        """Return one practice's own snapshot."""
+        return self.practices[practice]
 
     def tables(self) -> tuple[str, ...]:
         """Return the names of the tables, as the source spells them."""
@@ -89,7 +98,8 @@ class Snapshot:
         """Return a DuckDB connection with every table as a view. Raises SnapshotChanged.
 
         Dates in columns of text come in ISO form, but for the columns `as_written`
-        (`table.column` or `*.column`, in small letters; None: all of them).
+        (`table.column` or `*.column`, in small letters; None: all of them). Of a group each
+        practice is a schema besides (see `source.group`).
         Large operations spill into a hidden folder beside the snapshots. Nothing is downloaded.
         """
         self._check_sizes()
@@ -102,13 +112,24 @@ class Snapshot:
                 "temp_directory": str(self.folder.parent / ".spill"),
             }
         )
+        if self.practices:
+            manifests = {name: one.manifest for name, one in self.practices.items()}
+            selects = {name: one.selects(as_written) for name, one in self.practices.items()}
+            create_group_views(connection, manifests, selects)
+            return connection
+        for name, select in self.selects(as_written).items():
+            connection.execute(f"CREATE VIEW {quoted(name)} AS {select}")
+        return connection
+
+    def selects(self, as_written: Collection[str] | None = ()) -> dict[str, str]:
+        """Return the SELECT over the parts of each table, dates as `connect` says."""
+        found = {}
         for name, table in self.manifest.tables.items():
             paths = ", ".join(_literal(self.folder / part.path) for part in table.parts)
             read = [] if as_written is None else list(self._readable(name, as_written))
             columns = f"* REPLACE ({', '.join(read)})" if read else "*"
-            view = f"CREATE VIEW {quoted(name)} AS SELECT {columns} FROM read_parquet([{paths}])"
-            connection.execute(view)
-        return connection
+            found[name] = f"SELECT {columns} FROM read_parquet([{paths}])"
+        return found
 
     def _readable(self, table: str, as_written: Collection[str]) -> Iterator[str]:
         """Yield the columns that are read in another form than they are written in."""
@@ -156,26 +177,65 @@ def open_snapshot(folder: Path, said: SourceSettings | None = None) -> Snapshot:
 
 
 def latest_snapshot(engagement: Engagement) -> Snapshot:
-    """Return the newest snapshot. Raises GateClosed where there is none."""
+    """Return the newest snapshot; of a group what the newest of all practices add up to.
+
+    Raises GateClosed where there is none, or none of one of the practices.
+    """
+    if engagement.practices:
+        return _group(engagement)
     found = sorted(path.parent for path in engagement.snapshots.glob(f"[!.]*/{FILE_NAME}"))
     if not found:
         raise GateClosed(
-            "There is no snapshot of the source yet.",
+            f"There is no snapshot of {engagement.practice or 'the source'} yet.",
             gate="snapshot",
             opens_with=f"migrator snapshot {engagement.folder}",
         )
     return open_snapshot(found[-1], engagement.settings.source)
 
 
+def _group(engagement: Engagement) -> Snapshot:
+    own = {name: latest_snapshot(engagement.of(name)) for name in engagement.practices}
+    manifests = {name: one.manifest for name, one in own.items()}
+    manifest = group_manifest(manifests, link_documents(engagement.folder, manifests))
+    folder = engagement.snapshots
+    return Snapshot(folder, manifest, manifest.snapshot_id, manifest.digest, {}, own)
+
+
+def unread_practices(engagement: Engagement) -> tuple[str, ...]:
+    """Return the practices of a group that no snapshot was taken of: those that joined it."""
+    return tuple(
+        name
+        for name in engagement.practices
+        if not any(engagement.of(name).snapshots.glob(f"[!.]*/{FILE_NAME}"))
+    )
+
+
+def moments_of(engagement: Engagement) -> list[datetime]:
+    """Return when each snapshot was taken, of a group those of all practices, the oldest first."""
+    views = [engagement.of(name) for name in engagement.practices] or [engagement]
+    found = [path for view in views for path in view.snapshots.glob(f"[!.]*/{FILE_NAME}")]
+    return sorted(read_manifest(path.parent).taken_at for path in found)
+
+
 def take_snapshot(
-    engagement: Engagement, *, full: bool = False, progress: Progress = SILENT
+    engagement: Engagement,
+    *,
+    full: bool = False,
+    only: Collection[str] = (),
+    progress: Progress = SILENT,
 ) -> Snapshot:
     """Read the source and return the new snapshot. Memory is bounded by the part.
 
-    After the first one, tables with a watermark are read from it on, unless `full`. A run that
-    broke off within the last day is taken up again. Raises SourceError where the source
+    After the first one, tables with a watermark are read from it on, unless `full`. Of a group
+    every practice is read, or those that `only` names; the others keep what was read of them
+    before. A run that broke off within the last day is taken up again. Raises SourceError where
+    the source
     cannot be read, MigratorError where the disk is full.
     """
+    if engagement.practices or only:
+        for name in only or engagement.practices:
+            take_snapshot(engagement.of(name), full=full, progress=progress)
+        return latest_snapshot(engagement)
     settings = engagement.settings.source
     documents = documents_root(settings, base=engagement.folder)
     with open_source(settings, base=engagement.folder, work=engagement.snapshots) as source:
@@ -184,7 +244,7 @@ def take_snapshot(
         rows = [table.rows_estimate for table in described]
         total = sum(n or 0 for n in rows) if None not in rows else None
         try:
-            with progress("Reading the source", total) as step:
+            with progress(f"Reading {engagement.practice or 'the source'}", total) as step:
                 earlier = {} if full else _earlier(engagement, source)
                 reading = Reading(source, settings, folder, earlier, SharedStep(step))
                 write = partial(write_table, reading)
@@ -231,7 +291,7 @@ def _blobs(
             hint="Correct `blobs:` under `source:` in engagement.yml.",
         )
     parts = [folder / part.path for part in tables[blobs.table].parts]
-    target = engagement.folder / BLOBS
+    target = engagement.folder / BLOBS / (engagement.practice or "")
     shutil.rmtree(target, ignore_errors=True)
     write_out(parts, blobs, target)
     return target

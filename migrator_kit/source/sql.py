@@ -28,10 +28,11 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from migrator_kit.compute import worked_ahead
 from migrator_kit.errors import SourceError
 from migrator_kit.source import dialects
 from migrator_kit.source.model import Closing, ForeignKey, SourceTable, distinct_names
-from migrator_kit.source.parts import chunks, in_parts, worked_ahead
+from migrator_kit.source.parts import chunks, in_parts
 from migrator_kit.source.since import Since, Sum
 
 _WRITES = re.compile(

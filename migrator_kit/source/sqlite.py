@@ -15,10 +15,11 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
+from migrator_kit.compute import worked_ahead
 from migrator_kit.errors import SourceError
 from migrator_kit.source.encoding import repaired
 from migrator_kit.source.model import Closing, ForeignKey, SourceTable, quoted
-from migrator_kit.source.parts import chunks, in_parts, worked_ahead
+from migrator_kit.source.parts import chunks, in_parts
 from migrator_kit.source.since import Since, Sum
 from migrator_kit.source.sqlite_columns import Column, column_of, is_text, term
 

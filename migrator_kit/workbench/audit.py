@@ -13,14 +13,14 @@ from migrator_kit.evidence.tables import Block, Table, Tables, facts
 from migrator_kit.mapping.bindings import Problem, against_snapshot
 from migrator_kit.mapping.files import PROFILES, default_mapping, known_columns
 from migrator_kit.mapping.model import Landing, Mapping, ObjectName
-from migrator_kit.mapping.objects import object_rows
+from migrator_kit.mapping.objects import object_rows, rows_sql
 from migrator_kit.quality.model import Stage
 from migrator_kit.source.documents import AttachmentInventory, list_files
 from migrator_kit.source.inventory import Inventory
 from migrator_kit.source.inventory import inventory as take_inventory
 from migrator_kit.source.rule_reference import write_reference
 from migrator_kit.source.rules import Rule, rule_table, rules_from
-from migrator_kit.source.snapshot import latest_snapshot, take_snapshot
+from migrator_kit.source.snapshot import latest_snapshot, take_snapshot, unread_practices
 from migrator_kit.workbench.inputs import inputs_table
 from migrator_kit.workbench.mapping_review import fitting_profile
 from migrator_kit.workbench.quality import judge, source_frames
@@ -37,7 +37,8 @@ def snapshot_summary(session: Session) -> Table:
     try:
         latest_snapshot(session.engagement)
     except GateClosed:
-        take_snapshot(session.engagement, progress=session.progress)
+        unread = unread_practices(session.engagement)
+        take_snapshot(session.engagement, only=unread, progress=session.progress)
     manifest = session.snapshot.manifest
     return facts(
         "The snapshot",
@@ -140,8 +141,8 @@ def records_per_year(session: Session) -> plots.Plot | Table:
                 connection.execute(
                     'SELECT ? AS "table", year(try_cast(CAST(t AS VARCHAR) AS TIMESTAMP)) AS year, '
                     f'count(*) AS rows FROM (SELECT "{column}" AS t FROM '
-                    f"({mapping.object(name).select})) WHERE year BETWEEN 1950 AND 2100 "
-                    "GROUP BY ALL ORDER BY year",
+                    f"({rows_sql(connection, mapping.object(name))})) "
+                    "WHERE year BETWEEN 1950 AND 2100 GROUP BY ALL ORDER BY year",
                     [str(name)],
                 ).df()
             )

@@ -13,7 +13,7 @@ from migrator_kit.engagement import Engagement
 from migrator_kit.errors import GateClosed
 from migrator_kit.load.seals import read_seal
 from migrator_kit.progress import for_answer
-from migrator_kit.source.snapshot import latest_snapshot, take_snapshot
+from migrator_kit.source.snapshot import latest_snapshot, take_snapshot, unread_practices
 
 FILE_NAME = "delta.json"
 
@@ -43,7 +43,8 @@ def read_deltas(engagement: Engagement) -> list[Delta]:
 def begin_delta(engagement: Engagement, say: Callable[[str], None]) -> Delta:
     """Return the delta to go on with: the one that did not end, or a new one with a new snapshot.
 
-    Raises GateClosed where nobody signed off, and what `take_snapshot` raises.
+    Where practices joined the group since, they alone are read. Raises GateClosed where nobody
+    signed off, and what `take_snapshot` raises.
     """
     seal = read_seal(engagement)
     mark = seal.mark if seal else ""
@@ -53,9 +54,11 @@ def begin_delta(engagement: Engagement, say: Callable[[str], None]) -> Delta:
         delta = earlier[-1].model_copy(update={"snapshot": newest, "seal": mark})
         say(f"delta {delta.run_id}: goes on")
     else:
-        say("delta: taking a snapshot")
+        joined = unread_practices(engagement)
+        what = f" of {', '.join(joined)}, which joined the group" if joined else ""
+        say(f"delta: taking a snapshot{what}")
         started = time.perf_counter()
-        digest = take_snapshot(engagement, progress=for_answer()).digest
+        digest = take_snapshot(engagement, only=joined, progress=for_answer()).digest
         delta = Delta(
             run_id=engagement.new_run_id(), snapshot=digest, seal=mark, began=datetime.now(UTC),
             snapshot_seconds=time.perf_counter() - started,

@@ -16,7 +16,7 @@ from migrator_kit.evidence.tables import Block, Table, Tables
 from migrator_kit.mapping.bindings import OWNER_COLUMNS
 from migrator_kit.mapping.decisions import pending
 from migrator_kit.mapping.model import Mapping
-from migrator_kit.mapping.objects import inner, opened, quoted
+from migrator_kit.mapping.objects import opened, quoted, rows_sql
 from migrator_kit.source.inventory import Inventory
 from migrator_kit.workbench.audit import inventory_of, readable_mapping, source_mapping
 from migrator_kit.workbench.session import Session
@@ -127,7 +127,9 @@ def staff(session: Session) -> pd.DataFrame:
         return nobody
     with opened(session.snapshot) as connection:
         try:
-            query = f"SELECT {', '.join(OWNER_COLUMNS)} FROM ({inner(mapping.owners.select)})"
+            query = (
+                f"SELECT {', '.join(OWNER_COLUMNS)} FROM ({rows_sql(connection, mapping.owners)})"
+            )
             found = connection.execute(query).df()
         except duckdb.Error:
             return nobody
@@ -176,7 +178,7 @@ def _owned(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str,
             continue
         query = (
             f"SELECT CAST({quoted(row.columns[0])} AS VARCHAR) AS owner_key, count(*) "
-            f"FROM ({inner(item.select)}) GROUP BY ALL HAVING owner_key IS NOT NULL"
+            f"FROM ({rows_sql(connection, item)}) GROUP BY ALL HAVING owner_key IS NOT NULL"
         )
         for key, rows in connection.execute(query).fetchall():
             counts[str(key)] = counts.get(str(key), 0) + int(rows)

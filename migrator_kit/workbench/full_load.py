@@ -21,7 +21,7 @@ from migrator_kit.load.plan import plan_load
 from migrator_kit.load.provision import field_names
 from migrator_kit.load.triage import reject_list, triage
 from migrator_kit.mapping.model import ObjectName
-from migrator_kit.source.snapshot import open_snapshot
+from migrator_kit.source.snapshot import moments_of
 from migrator_kit.workbench.comparing import reasons_in_words
 from migrator_kit.workbench.deltas import read_deltas
 from migrator_kit.workbench.gates import require_signed, seal_tables
@@ -245,8 +245,7 @@ def _longest_gap(made: CutoverClock) -> str:
 def _hours_since_the_last(session: Session) -> float:
     """Return the hours between this snapshot and the one that was carried over before it."""
     now = session.snapshot.manifest.taken_at
-    earlier = [path.parent for path in session.engagement.snapshots.glob("[!.]*/manifest.json")]
-    taken = [open_snapshot(folder).manifest.taken_at for folder in earlier]
+    taken = moments_of(session.engagement)
     before = [moment for moment in taken if moment < now]
     return (now - max(before)).total_seconds() / 3600 if before else 0.0
 

@@ -19,7 +19,7 @@ from migrator_kit.evidence.tables import Table, Tables
 from migrator_kit.load.opening import open_job
 from migrator_kit.load.rehearsal import Rehearsal, read_rehearsal, require_rehearsal
 from migrator_kit.load.seals import FACTS, Seal, read_seal, require_seal, seal_facts, sign_off
-from migrator_kit.mapping.shape import dataset_digest, locale_of
+from migrator_kit.mapping.shape import dataset_digest
 from migrator_kit.workbench.deltas import signed_snapshot
 from migrator_kit.workbench.session import Session
 
@@ -107,8 +107,7 @@ def _sample_record(session: Session) -> dict[str, Any]:
 
 def _dataset(session: Session) -> str:
     """Return the digest of what the newest snapshot and the mapping shape to."""
-    locale = locale_of(session.engagement, session.snapshot)
-    return dataset_digest(session.snapshot, session.mapping, locale)
+    return dataset_digest(session.snapshot, session.mapping, session.engagement)
 
 
 def _signed_before(session: Session) -> str | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
+
 from migrator_kit.compare.diff import field_diff
 from migrator_kit.compare.digest import target_digest
 from migrator_kit.compare.readback import read_back as read_target
-from migrator_kit.compare.reconcile import Reconciliation
+from migrator_kit.compare.reconcile import ACCOUNT, Reconciliation
 from migrator_kit.compare.reconcile import reconcile as reconcile_sides
 from migrator_kit.compare.verdicts import Recommendation
 from migrator_kit.evidence import plots
@@ -97,10 +99,22 @@ def verdict(session: Session) -> Tables:
     return Tables([Findings.of(found), Table(result.verdict_table())])
 
 
-def balance(session: Session) -> Table:
-    """Return the balance of the ten objects."""
+def balance(session: Session) -> Tables:
+    """Return the balance of the ten objects, of a group that of each practice as well."""
     note = "Source = created + updated + matched + excluded + merged + failed + remainder."
-    return Table(_result(session).balance, note=note)
+    found = [Table(_result(session).balance, note=note)]
+    frames = [
+        pd.DataFrame(
+            object_counts(session.ledger, session.shaped, session.mapping, practice)
+        ).T.assign(practice=practice)
+        for practice in session.engagement.practices
+    ]
+    if frames:
+        each = pd.concat(frames).rename_axis("object").reset_index()
+        each = each[each["source"] > 0]
+        columns = ["practice", "object", *ACCOUNT]
+        found.append(Table(each[columns], "The balance of each practice"))
+    return Tables(found)
 
 
 def balance_plot(session: Session) -> plots.Plot:

@@ -51,7 +51,12 @@ def status_report(engagement: Engagement) -> dict[str, Any]:
     }
     if not gates["shaped"]["open"]:
         return report
-    report["objects"] = object_counts(session.ledger, session.shaped, session.mapping)
+    counted = session.ledger, session.shaped, session.mapping
+    report["objects"] = object_counts(*counted)
+    if engagement.practices:
+        report["practices"] = {
+            name: object_counts(*counted, practice=name) for name in engagement.practices
+        }
     names = field_names(session.ledger, session.mapping)
     causes = triage(session.ledger, session.mapping, session.shaped, names)
     report["failures"] = json.loads(causes.to_json(orient="records"))
@@ -101,6 +106,7 @@ def status_text(report: dict[str, Any]) -> str:
     for name, counts in report["objects"].items():
         numbers = "".join(f"{counts.get(column, 0):>10,}" for column in _COLUMNS)
         lines.append(f"{name:<18}{counts.get('module') or '-':<12}{numbers}")
+    lines += _practice_lines(report.get("practices", {}))
     for name, gate in report["gates"].items():
         if not gate["open"]:
             lines.append(f"\nGate {name} is closed: {gate['why']}")
@@ -117,6 +123,17 @@ def status_text(report: dict[str, Any]) -> str:
             f"{clock['rows_per_second']:,.0f} records a second)."
         )
     return "\n".join(lines)
+
+
+def _practice_lines(practices: dict[str, Any]) -> list[str]:
+    """Return one line for each practice of a group: its balance over all objects."""
+    if not practices:
+        return []
+    lines = [f"\n{'Practice':<30}" + "".join(f"{name.capitalize():>10}" for name in _COLUMNS)]
+    for name, objects in practices.items():
+        sums = (sum(counts[column] for counts in objects.values()) for column in _COLUMNS)
+        lines.append(f"{name:<30}" + "".join(f"{number:>10,}" for number in sums))
+    return lines
 
 
 def plan_report(engagement: Engagement) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class SmallPractice:
     def rows(self, name: ObjectName) -> int:
         return len(self.data.get(name, []))
 
-    def source_rows(self, name: ObjectName) -> int:
+    def source_rows(self, name: ObjectName, practice: str | None = None) -> int:  # noqa: ARG002
         mine = [r for r in self.rejected if r["object"] == name]
         out = {r["source_id"] for r in mine if r["action"] == "excluded"}
         return len(self.data.get(name, [])) + len(out)

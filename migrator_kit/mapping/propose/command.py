@@ -14,7 +14,7 @@ from migrator_kit.mapping.propose.proposal import proposal_report, propose
 from migrator_kit.mapping.writing import write_mapping
 from migrator_kit.progress import SILENT, Progress
 from migrator_kit.source.inventory import inventory
-from migrator_kit.source.snapshot import Snapshot, latest_snapshot, take_snapshot
+from migrator_kit.source.snapshot import Snapshot, latest_snapshot, take_snapshot, unread_practices
 
 _SURE = 0.9
 
@@ -61,4 +61,4 @@ def _snapshot(engagement: Engagement, progress: Progress) -> Snapshot:
     try:
         return latest_snapshot(engagement)
     except GateClosed:
-        return take_snapshot(engagement, progress=progress)
+        return take_snapshot(engagement, only=unread_practices(engagement), progress=progress)
