@@ -1,9 +1,10 @@
 """Field-level diff of what was expected (shaped) against what Zoho CRM holds (landed).
 
-One SQL statement an object: the two sides are joined by source key, every field is compared by the
-rule of its kind, and only the cells that are not equal are written. The same code serves a sample
-of eighty records and millions: large objects are cut into slices by a hash of the key, so memory
-is bounded by the slice.
+Every field is compared by the rule of its kind, and only the cells that are not equal are written.
+Plain fields are compared column beside column (see `by_column`); what needs more than its own
+column, such as links and persons, by one join on the source key. The same code serves a sample of
+eighty records and millions: the join is cut into slices by a hash of the key, so memory is bounded
+by a column or a slice.
 """
 
 from __future__ import annotations
@@ -17,7 +18,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from migrator_kit.compare.datasets import Landed, Parts, database, literal, object_rank
+from migrator_kit.compare.by_column import alone, by_column, differing, pair_rows
+from migrator_kit.compare.datasets import (
+    Landed,
+    Parts,
+    columns_of,
+    database,
+    literal,
+    object_rank,
+)
 from migrator_kit.compare.rules import (
     FIELD_VERDICTS,
     NO_FAULT,
@@ -27,9 +36,10 @@ from migrator_kit.compare.rules import (
     field_rules,
 )
 from migrator_kit.compare.sides import Scope, Sides
-from migrator_kit.engagement import slug
+from migrator_kit.compute import Part, Pool, open_pool
+from migrator_kit.engagement import ComputeSettings, slug
 from migrator_kit.mapping.model import Landing, Mapping, ObjectName
-from migrator_kit.progress import SILENT, Progress
+from migrator_kit.progress import SILENT, Progress, Step
 
 CELLS_IN_MEMORY = 20_000_000
 """Cells of one slice: rows times fields that DuckDB joins at once within its memory limit."""
@@ -96,9 +106,12 @@ def field_diff(
     folder: Path,
     *,
     scope: Scope | None = None,
+    compute: ComputeSettings | None = None,
     progress: Progress = SILENT,
 ) -> DiffReport:
     """Compare every field of every object and return the report; cells go to `folder`.
+
+    `compute` says where columns are compared: in threads where nothing is said.
 
     Deterministic: the same two sides give the same frames and the same cells in the same order.
     """
@@ -110,14 +123,18 @@ def field_diff(
         if item.landing is not Landing.REFERENCE and shaped.parts(item.object)
     ]  # fmt: skip
     fields, records = [], []
-    with progress("Comparing", len(compared)) as step, database(work) as connection:
+    total = sum(len(columns_of(shaped.parts(item.object))) for item in compared)
+    with (
+        progress("Comparing fields", total) as step,
+        database(work) as connection,
+        open_pool(compute or ComputeSettings()) as pool,
+    ):
         for item in compared:
             with connection.cursor() as own:
                 sides = Sides(own, shaped, landed, mapping, item, scope or Scope())
-                summary, counts = _Comparison(sides, work).run()
+                summary, counts = _Comparison(sides, work, pool, step).run()
             fields.append(summary)
             records.append(counts)
-            step.advance()
         cells = _gather(connection, work, folder / "cells.parquet")
     shutil.rmtree(work)
     return DiffReport(_stack(fields, _FIELD_COLUMNS), _stack(records, _RECORD_COLUMNS), cells)
@@ -138,6 +155,8 @@ class _Comparison:
 
     sides: Sides
     work: Path
+    pool: Pool
+    step: Step
 
     @property
     def name(self) -> ObjectName:
@@ -157,22 +176,47 @@ class _Comparison:
         target = str(self.work / slug(self.name))
         self._write_records(f"{target}-records.parquet")
         expected = sides.rows("expected")
-        slices = max(1, -(-expected * (len(rules) + 1) // CELLS_IN_MEMORY))
+        plain = self._write_columns(target, rules)
+        joined = [rule for rule in rules if rule not in plain]
+        slices = max(1, -(-expected * (len(joined) + 1) // CELLS_IN_MEMORY))
         compared = 0
         for number in range(slices):
-            self._write_cells(f"{target}-{number:03d}.parquet", rules, number, slices)
+            self._write_cells(f"{target}-{number:03d}.parquet", joined, number, slices)
             compared += self._pairs(number, slices)
+        self.step.advance(len(sides.columns) - len(plain))
         counts = self._records(f"{target}-records.parquet")
         fields = self._fields(rules, compared, counts[Verdict.MISSING], f"{target}-0*.parquet")
         landed = sides.rows("landed" if sides.own_records else "actual")
         row = {"object": self.name.value, "expected": expected, "landed": landed}
         return fields, pd.DataFrame([row | {"compared": compared} | counts])
 
+    def _write_columns(self, target: str, rules: list[FieldRule]) -> list[FieldRule]:
+        """Compare plain columns, write their cells that are not equal, and return their rules."""
+        pairs = pair_rows(self.sides)
+        plain = [] if pairs is None else by_column(rules, pairs)
+        parts = (Part(f"{self.name}.{rule.target}", (rule.target, pairs)) for rule in plain)
+        found = self.pool.run(differing, parts)
+        for number, (rule, rows) in enumerate(zip(plain, found, strict=True)):
+            own = alone(rule)
+            self.connection.register("differing", rows)
+            self.connection.execute(f"""
+                copy (
+                  select {literal(self.name)} as object, source_id,
+                         unnest([{own.cell}], recursive := true)
+                  from differing d where {own.differs}
+                ) to {literal(f"{target}-0-column-{number:03d}.parquet")} (format parquet)""")
+            self.connection.unregister("differing")
+            self.step.advance()
+        return plain
+
     def _write_cells(self, path: str, rules: list[FieldRule], number: int, slices: int) -> None:
         """Write the cells of one slice that are not equal."""
-        differs = " or ".join(rule.differs for rule in rules) or "false"
+        if not rules:
+            pq.write_table(CELL_SCHEMA.empty_table(), path)
+            return
+        differs = " or ".join(rule.differs for rule in rules)
         cells = ",\n".join(f"case when {rule.differs} then {rule.cell} end" for rule in rules)
-        listed = f"list_filter([{cells}], lambda cell: cell is not null)" if rules else "[]"
+        listed = f"list_filter([{cells}], lambda cell: cell is not null)"
         one_slice = _slice(number, slices)
         self.connection.execute(f"""
             copy (

@@ -60,6 +60,7 @@ def read_back(session: Session) -> Table:
         session.mapping,
         folder,
         scope=scope,
+        compute=session.engagement.settings.compute,
         progress=session.progress,
     )
     session.diff = with_people_s_edits(session, compared)

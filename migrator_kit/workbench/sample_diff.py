@@ -201,6 +201,7 @@ def diff(session: Session) -> Tables:
         session.mapping,
         session.run_folder / "sample",
         scope=compare_scope(session, keys=keys),
+        compute=session.engagement.settings.compute,
         progress=session.progress,
     )
     session.diff = with_people_s_edits(session, compared)
