@@ -107,8 +107,8 @@ def create_group_views(
                 swaps = ", ".join(f"{under(practice, quoted(n))} AS {quoted(n)}" for n in named)
                 star = f"* REPLACE ({swaps})" if swaps else "*"
                 whole.setdefault(spelled, []).append(f"SELECT {star} FROM {view}")
-    for spelled, selects in whole.items():
-        everything = " UNION ALL BY NAME ".join(selects)
+    for spelled, each in whole.items():
+        everything = " UNION ALL BY NAME ".join(each)
         connection.execute(f"CREATE VIEW main.{quoted(spelled)} AS {everything}")
 
 
