@@ -24,7 +24,6 @@ from migrator_kit.mapping.rule_tests import FILE_NAME as TESTS_FILE
 from migrator_kit.mapping.rule_tests import run_rule_tests
 from migrator_kit.mapping.values import value_counts
 from migrator_kit.widgets.mapping_table import MappingTable
-from migrator_kit.workbench import estimating
 from migrator_kit.workbench.inputs import inputs_table
 from migrator_kit.workbench.mapping_document import mapping_document, write_page, write_workbook
 from migrator_kit.workbench.review_screen import review_screen
@@ -194,11 +193,6 @@ def new_fields(session: Session) -> Table:
         f"Fields of {item.object} exist up to {item.slots} times, numbered. " for item in slots
     )
     return Table(frame, note=note.strip())
-
-
-def owners(session: Session) -> Tables:
-    """Return the practice's staff, how many records each owns, and who is known by e-mail."""
-    return estimating.owners(session)
 
 
 def not_moved(session: Session) -> Table:

@@ -13,7 +13,7 @@ from migrator_kit.engagement import Engagement
 from migrator_kit.mapping.decisions import pending, row_names
 from migrator_kit.mapping.files import load_mapping, write_default
 from migrator_kit.mapping.model import ObjectName
-from migrator_kit.source.snapshot import latest_snapshot
+from migrator_kit.source.snapshot import take_snapshot
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -155,7 +155,7 @@ def _propose_anew(engagement: Engagement) -> None:
     whole = "  - sources: providers.*\n"
     start, end = unsure.index(whole), unsure.index("  - ", unsure.index(whole) + len(whole))
     rest = unsure[start + len(whole) : end]
-    staff = latest_snapshot(engagement).manifest.tables["providers"].columns
+    staff = take_snapshot(engagement).manifest.tables["providers"].columns
     single = "".join(f"  - sources: providers.{name}\n{rest}" for name in staff)
     path.write_text(unsure[:start] + single + unsure[end:], encoding="utf-8")
 
