@@ -240,13 +240,14 @@ def sign_off(
 def retry(
     folder: Folder,
     module: Annotated[str | None, typer.Option(help="Only this module.")] = None,
+    values: Annotated[bool, typer.Option("--values", help="List patient data too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Send the records again that failed, and only these."""
+    """Send the records again that failed, and only these. What is left is listed."""
     from migrator_kit.engagement import Engagement
     from migrator_kit.workbench.undoing import retry_failures, retry_text
 
-    report = retry_failures(Engagement.open(folder), module=module)
+    report = retry_failures(Engagement.open(folder), module=module, values=values)
     print_json(report) if as_json else print(retry_text(report))
 
 

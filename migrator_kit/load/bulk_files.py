@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from migrator_kit.errors import MappingError
+from migrator_kit.errors import LedgerError, MappingError
 from migrator_kit.load.payload import Layout, Row
 from migrator_kit.zoho import bulkfiles
 from migrator_kit.zoho.bulkfiles import BulkFile
@@ -59,7 +59,10 @@ class BulkFiles:
         return BulkWrite(self.module, "upsert", self.columns, find_by=self.key)
 
     def write(self, rows: Sequence[Row], name: str) -> list[BulkFile]:
-        """Write payloads; more than one file where they are too large for one."""
+        """Write payloads; more than one file where they are too large for one.
+
+        Raises LedgerError where the disk takes no file.
+        """
         frame = pd.DataFrame(
             {
                 one.api_name: pd.Series(_values(rows, one), dtype=object)
@@ -67,7 +70,13 @@ class BulkFiles:
                 if one.constant is None
             }
         )
-        return bulkfiles.write_zips(frame, self.folder, name, key=self.key)
+        try:
+            return bulkfiles.write_zips(frame, self.folder, name, key=self.key)
+        except OSError as error:
+            raise LedgerError(
+                f"The file of a bulk write cannot be written ({error.strerror}).",
+                hint="Free space on the engagement's disk and run again: it goes on from here.",
+            ) from None
 
 
 def _values(rows: Sequence[Row], column: BulkColumn) -> list[Any]:

@@ -43,6 +43,9 @@ from migrator_kit.load.loader_lock import loader_lock
 from migrator_kit.load.states import LANDED, Action, BatchState, Call, Status
 from migrator_kit.load.writer import Writer
 
+LOCK_SECONDS = 10
+"""How long a write waits for another program that holds the database."""
+
 CROSSWALK = (
     "source_id", "module", "zoho_id", "state", "payload_digest", "link_digest", "modified_time",
     "run_id",
@@ -283,7 +286,9 @@ def _engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "postgresql" and "+" not in parsed.drivername:
             parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed, hide_parameters=True)
+        waits = {"options": f"-c lock_timeout={LOCK_SECONDS}s"}
+        server = parsed.get_backend_name() == "postgresql"
+        engine = create_engine(parsed, hide_parameters=True, connect_args=waits if server else {})
     except (ArgumentError, NoSuchModuleError, ImportError):
         raise ConfigError(
             "`ledger:` in engagement.yml is no database URL that can be opened.",
@@ -299,7 +304,7 @@ def _engine(url: str) -> Engine:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     """Take transactions into our own hands: the driver would leave DDL outside of them."""
     connection.isolation_level = None
-    connection.execute("PRAGMA busy_timeout = 10000")
+    connection.execute(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1_000}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 4000")

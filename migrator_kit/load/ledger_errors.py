@@ -11,6 +11,7 @@ from migrator_kit.errors import LedgerError
 
 _KNOWN = {
     "locked": ("The ledger is locked by another program.", "Close it and run again."),
+    "lock timeout": ("The ledger is locked by another program.", "Close it and run again."),
     "is full": ("The disk is full: the ledger cannot be written.", "Free space and run again."),
     "no space left": ("The disk of the ledger is full.", "Free space and run again."),
     "not a database": ("The ledger file is no database.", "Restore it from a backup."),

@@ -73,22 +73,31 @@ def triage(
 
 
 def reject_list(
-    ledger: Ledger, mapping: Mapping, shaped: ShapedParts, names: Map[str, Map[str, str]]
-) -> pd.DataFrame:
-    """Return the open failures one by one, keys and reasons without any value: `REJECTS`."""
+    ledger: Ledger, mapping: Mapping, shaped: ShapedParts, names: Map[str, Map[str, str]], *,
+    values: bool = False,
+) -> pd.DataFrame:  # fmt: skip
+    """Return the open failures one by one, keys and reasons without any value: `REJECTS`.
+
+    Where they are asked for, a last column `value` holds the refused values: patient data.
+    """
     frame = failure_list(ledger, mapping)
-    classes = [_classes(shaped, group, names) for _, group in frame.groupby(["object", "field"])]
-    known = pd.concat(classes) if classes else pd.Series(dtype="str")
-    frame["value_class"] = known.reindex(frame.index).fillna("").astype("str")
+    found = [_values(shaped, group, names) for _, group in frame.groupby(["object", "field"])]
+    kinds = pd.concat([_kinds(one) for one in found]) if found else pd.Series(dtype="str")
+    frame["value_class"] = kinds.reindex(frame.index).fillna("").astype("str")
     frame["cause"] = frame["reason"].map(_CAUSES).fillna("Zoho CRM gives no more than its code.")
     frame["remedy"] = frame["reason"].map(remedy_for)
-    return frame[list(REJECTS)].sort_values(
+    columns = list(REJECTS)
+    if values:
+        texts = pd.concat([one.dropna().astype("str") for one in found]) if found else kinds
+        frame["value"] = texts.reindex(frame.index).fillna("").astype("str")
+        columns.append("value")
+    return frame[columns].sort_values(
         ["module", "object", "reason", "source_id"], ignore_index=True
     )
 
 
-def _classes(shaped: ShapedParts, group: pd.DataFrame, names: Map[str, Map[str, str]]) -> pd.Series:
-    """Return the kind of value of each failed record of one field, by the frame's index."""
+def _values(shaped: ShapedParts, group: pd.DataFrame, names: Map[str, Map[str, str]]) -> pd.Series:
+    """Return the value of each failed record of one field, by the frame's index."""
     first = group.iloc[0]
     logical = {api: name for name, api in names.get(str(first["module"]), {}).items()}
     column = logical.get(str(first["field"]), str(first["field"]))
@@ -108,11 +117,16 @@ def _classes(shaped: ShapedParts, group: pd.DataFrame, names: Map[str, Map[str, 
             "WHERE source_id IN (SELECT source_id FROM wanted)",
             [paths],
         ).df()
-    by_key = dict(zip(values["source_id"], _kinds(values["value"]), strict=True))
-    return group["source_id"].map(by_key).fillna(_EMPTY).astype("str")
+    by_key = values.drop_duplicates("source_id").set_index("source_id")["value"]
+    return by_key.reindex(group["source_id"]).set_axis(group.index)
 
 
-def _kinds(values: pd.Series) -> Iterator[str]:
+def _kinds(values: pd.Series) -> pd.Series:
+    """Return what kind of value each one is, by the same index."""
+    return pd.Series(list(_told(values)), index=values.index, dtype="str")
+
+
+def _told(values: pd.Series) -> Iterator[str]:
     if types.is_datetime64_any_dtype(values):
         return (_moment(one) for one in values)
     if types.is_bool_dtype(values):

@@ -193,7 +193,7 @@ def failures(session: Session) -> Table:
     """Return what Zoho refused, grouped by cause; the list is beside the page."""
     names = field_names(session.ledger, session.mapping)
     known = (session.ledger, session.mapping, session.shaped, names)
-    listed = reject_list(*known)
+    listed = reject_list(*known, values=session.reveal)
     if len(listed):
         write_list(listed, session.list_path("failed.csv"))
     grouped = reasons_in_words(triage(*known))

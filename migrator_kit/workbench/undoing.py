@@ -91,10 +91,13 @@ def undo_text(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def retry_failures(engagement: Engagement, *, module: str | None) -> dict[str, Any]:
+def retry_failures(
+    engagement: Engagement, *, module: str | None, values: bool = False
+) -> dict[str, Any]:
     """Send the failed records again and return the shape of `retry --json`.
 
-    What is left stands in a list beside the run. Raises ParameterError for an unknown module.
+    What is left stands in a list beside the run, with the refused values where asked. Raises
+    ParameterError for an unknown module.
     """
     session = open_session(engagement)
     report = run_retry(
@@ -105,7 +108,7 @@ def retry_failures(engagement: Engagement, *, module: str | None) -> dict[str, A
         progress=session.progress,
     )
     names = field_names(session.ledger, session.mapping)
-    left = reject_list(session.ledger, session.mapping, session.shaped, names)
+    left = reject_list(session.ledger, session.mapping, session.shaped, names, values=values)
     told = report.to_json()
     for frame, name in ((left, "failed.csv"), (report.cured, "cured.csv")):
         if len(frame):

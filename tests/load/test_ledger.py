@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import create_engine, inspect, text
 
 from migrator_kit.errors import ConfigError, LedgerError
+from migrator_kit.load import ledger as ledger_module
 from migrator_kit.load import ledger_schema as schema
 from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
 from migrator_kit.load.ledger import Ledger
@@ -213,3 +214,21 @@ def test_a_wrong_ledger_url_is_a_configuration_error(wrong: str) -> None:
 def test_reading_does_not_wait_for_a_writer(url: str, ledger: Ledger) -> None:
     with ledger.writing("load", "run-1") as writer, writer._transaction():
         assert ledger.crosswalk("Patient").empty
+
+
+def test_a_locked_table_is_one_clear_error_and_no_wait_without_end(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "LOCK_SECONDS", 1)
+    ledger = Ledger(url, "engagement-a")
+    other = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    lock = "LOCK TABLE outcome" if other.dialect.name == "postgresql" else "BEGIN IMMEDIATE"
+    with ledger.writing("load", "run-1") as writer, other.connect() as connection:
+        connection.exec_driver_sql(lock)
+        with pytest.raises(LedgerError, match="locked by another program"):
+            writer.record("Patient", [Outcome("a", Status.FAILED, reason="too_long")])
+        connection.rollback()
+        writer.record("Patient", [Outcome("a", Status.FAILED, reason="too_long")])
+    assert len(ledger.open_failures()) == 1
+    other.dispose()
+    ledger.close()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from migrator_kit.errors import BudgetExhausted, LedgerError, TargetError, TransientError
+from migrator_kit.errors import LedgerError, TargetError, TransientError
 from migrator_kit.load.accounts import object_counts
 from migrator_kit.load.ledger import Ledger
 from migrator_kit.load.loader import load
@@ -109,18 +109,6 @@ def test_a_load_that_stops_tells_why_and_goes_on(
     report = load(job_of(target, ledger, provision=False), "run-2")
     assert report.table().set_index("object").loc["Patient", "unchanged"] == PATIENTS
     assert report.recovered == 0, "a refused call is known to have done nothing"
-
-
-def test_credits_that_end_in_mid_run_stop_it_cleanly(
-    emulator: Any, target: Target, ledger: Ledger, job_of: Any, open_org: Any
-) -> None:
-    job_of(target, ledger)
-    poor = open_org(emulator.url, credit_budget=30)
-    with pytest.raises(BudgetExhausted, match="credit"):
-        load(job_of(poor, ledger, provision=False), "run-1")
-    poor.close()
-    assert load(job_of(target, ledger, provision=False), "run-2").written > 0
-    assert ledger.unsettled() == []
 
 
 def run_killed(job_of: Any, open_org: Any, url: str, ledger_url: str, dies: Dies) -> int:

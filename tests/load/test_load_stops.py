@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from migrator_kit.errors import LedgerError
+from migrator_kit.errors import BudgetExhausted, LedgerError
 from migrator_kit.load.accounts import object_counts
 from migrator_kit.load.ledger import Ledger
 from migrator_kit.load.loader import load
@@ -121,3 +124,40 @@ def test_a_clock_that_jumps_changes_nothing(
     assert load(job_of(target, ledger, provision=False), "run-2").written == 0
     assert rollback(job_of(target, ledger), "undo").complete
     assert emulator.stats()["records"] == before
+
+
+def test_no_room_for_the_file_of_a_bulk_write_stops_the_load_and_it_goes_on(
+    emulator: Any, target: Target, ledger: Ledger, practice: Any, mapping: Mapping, job_of: Any,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    job = job_of(target, ledger, bulk_from=2, scratch=scratch)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as narrow:
+        narrow.setattr(zipfile.ZipFile, "__init__", full)
+        with pytest.raises(LedgerError, match="No space left") as stopped:
+            load(job, "run-1")
+    assert "run again" in str(stopped.value)
+    assert ledger.runs()["state"].tolist() == ["stopped"]
+    load(job_of(target, ledger, provision=False, bulk_from=2, scratch=scratch), "run-2")
+    finished(ledger, practice, mapping, emulator)
+    assert list(scratch.iterdir()) == []
+
+
+def test_credits_that_end_on_the_way_stop_the_load_and_it_goes_on(
+    emulator: Any, target: Target, ledger: Ledger, practice: Any, mapping: Mapping, job_of: Any,
+    open_org: Any,
+) -> None:  # fmt: skip
+    job_of(target, ledger)
+    poor = open_org(emulator.url, credit_budget=25)
+    with pytest.raises(BudgetExhausted, match="credit budget is used up") as stopped:
+        load(job_of(poor, ledger, provision=False), "run-1")
+    poor.close()
+    assert stopped.value.resume_at, "it says when it can go on"
+    assert 0 < len(ledger.landed()) < 4 * 7
+    load(job_of(target, ledger, provision=False), "run-2")
+    finished(ledger, practice, mapping, emulator)

@@ -45,6 +45,11 @@ def test_failures_are_grouped_told_and_driven_again_alone(
     listed = reject_list(ledger, mapping, practice, names)
     assert len(listed) == groups["records"].sum()
     assert "Παπαδοπούλου" not in listed.to_csv()
+    asked = reject_list(ledger, mapping, practice, names, values=True)
+    assert asked.drop(columns="value").equals(listed)
+    refused = asked.set_index("source_id")["value"]
+    assert refused["000001"] == "Παπαδοπούλου " * 10
+    assert refused["000003"] == ""
 
     for key in ("000001", "000003"):
         practice.row(ObjectName.PATIENT, key)["Last_Name"] = "Short"
