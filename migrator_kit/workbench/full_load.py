@@ -32,6 +32,7 @@ from migrator_kit.workbench.session import Session, needed
 MODES = ("initial", "delta")
 HOURS_BEFORE_THE_FREEZE = 24.0
 """The clock assumes that a delta runs the day before the freeze."""
+A_MONTH = 24.0 * 30
 
 
 def is_delta(session: Session) -> bool:
@@ -76,7 +77,9 @@ def plan(session: Session) -> Tables:
             Findings.of([Finding(Level.GOOD if fits else Level.DECISION, text, remedy)]),
             Table(session.plan.table(), "The plan"),
             *([] if fits else [Table(windows, "Schedule over the rolling 24 hours")]),
-            Table(session.plan.holds, "Records that wait", empty="No record waits."),
+            Table(
+                reasons_in_words(session.plan.holds), "Records that wait", empty="No record waits."
+            ),
         ]
     )
 
@@ -239,6 +242,8 @@ def _longest_gap(made: CutoverClock) -> str:
     hours = made.longest_gap_hours
     if hours == float("inf"):
         return "Nothing changed, so the last delta may be as old as it likes."
+    if hours > A_MONTH:
+        return "The promise would hold even where the last delta ran a month before."
     return f"The promise holds where the last delta ran at most {hours:,.0f} hours before."
 
 
