@@ -15,9 +15,13 @@ def main(arguments: list[str]) -> int:
     """Run `migrator` with the arguments after the folder of the step's files; one at a time."""
     folder, *command = arguments
     with held(Path(folder)):
-        from migrator_kit.cli import main as migrator
+        try:
+            from migrator_kit.cli import main as migrator
 
-        code = migrator(command)
+            code = migrator(command)
+        except KeyboardInterrupt:
+            print("stopped before it began", file=sys.stderr)
+            code = 1
         record_end(Path(folder), code)
     return code
 

@@ -30,7 +30,7 @@ SWITCHES = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-SECONDS = 120
+SECONDS = 240
 """Patience with a busy machine; on an idle one nothing takes a quarter of it."""
 KERNEL_IDLE = """() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel
     ?.status === 'idle'"""
