@@ -7,10 +7,10 @@ goes into the evidence pack, so cutting off the end shows as well.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import orjson
 from sqlalchemy import Connection, select
 
 from migrator_kit.load import ledger_schema as schema
@@ -24,7 +24,8 @@ HASHED = (
 )  # fmt: skip
 """The columns a row's hash covers, besides the hash before it."""
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+CHAINED = (*HASHED, "previous_hash", "hash")
+"""The columns of a row, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +54,17 @@ class ChainCheck:
 
 def chained(
     entries: Iterable[Entry], seq: int, head: str
-) -> tuple[list[dict[str, str | int | None]], str]:
-    """Return the entries as rows of the table, numbered after `seq`, and the new head."""
-    rows: list[dict[str, str | int | None]] = []
-    for entry in entries:
-        seq += 1
-        row: dict[str, str | int | None] = {
-            "seq": seq, "at": entry.at, "run_id": entry.run_id, "action": entry.action,
-            "module": entry.module, "source_id": entry.source_id, "zoho_id": entry.zoho_id,
-            "before_digest": entry.before_digest, "after_digest": entry.after_digest,
-            "previous_hash": head,
-        }  # fmt: skip
-        head = _hash(head, [row[name] for name in HASHED])
-        row["hash"] = head
-        rows.append(row)
+) -> tuple[list[tuple[str | int | None, ...]], str]:
+    """Return the entries as rows of `CHAINED`, numbered after `seq`, and the new head."""
+    rows: list[tuple[str | int | None, ...]] = []
+    for number, one in enumerate(entries, seq + 1):
+        values = (
+            number, one.at, one.run_id, one.action, one.module, one.source_id, one.zoho_id,
+            one.before_digest, one.after_digest,
+        )  # fmt: skip
+        own = _hash(head, values)
+        rows.append((*values, head, own))
+        head = own
     return rows, head
 
 
@@ -80,7 +78,7 @@ def end_of_chain(connection: Connection) -> tuple[int, str]:
 
 def verify(connection: Connection) -> ChainCheck:
     """Walk the whole chain and say whether every row still fits."""
-    columns = [schema.audit.c[name] for name in (*HASHED, "previous_hash", "hash")]
+    columns = [schema.audit.c[name] for name in CHAINED]
     result = connection.execution_options(stream_results=True, yield_per=10_000).execute(
         select(*columns).order_by(schema.audit.c.seq)
     )
@@ -97,5 +95,5 @@ def follow(rows: Iterable[tuple[list[str | int | None], str, str]]) -> ChainChec
     return ChainCheck(True, count, head)
 
 
-def _hash(head: str, values: list[str | int | None]) -> str:
-    return hashlib.sha256(_ENCODER.encode([head, *values]).encode()).hexdigest()
+def _hash(head: str, values: Iterable[str | int | None]) -> str:
+    return hashlib.sha256(orjson.dumps([head, *values])).hexdigest()

@@ -5,8 +5,10 @@ These are plain values: no API names, no field values, only keys and digests.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+import orjson
 
 from migrator_kit.load.states import Action, Call, Status
 
@@ -27,6 +29,21 @@ class Intended:
     content_digest: str | None = None
     size: int | None = None
     modified_ns: int | None = None
+
+
+def intents_text(rows: Iterable[Intended]) -> str:
+    """Return rows of a batch as the text that the ledger keeps until their fate is known."""
+    kept = [
+        (row.source_id, row.action, row.digest, row.key, row.zoho_id, row.before_digest,
+         row.parent_module, row.parent_id, row.content_digest, row.size, row.modified_ns)
+        for row in rows
+    ]  # fmt: skip
+    return orjson.dumps(kept).decode()
+
+
+def intents_of(text: str) -> tuple[Intended, ...]:
+    """Return the rows of a batch from the ledger's text."""
+    return tuple(Intended(row[0], Action(row[1]), *row[2:]) for row in orjson.loads(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,10 +37,10 @@ from migrator_kit.errors import ConfigError, LedgerError
 from migrator_kit.load import audit_log
 from migrator_kit.load import ledger_schema as schema
 from migrator_kit.load.audit_log import ChainCheck
-from migrator_kit.load.batches import Batch, Intended
+from migrator_kit.load.batches import Batch, intents_of
 from migrator_kit.load.ledger_errors import ledger_errors
 from migrator_kit.load.loader_lock import loader_lock
-from migrator_kit.load.states import LANDED, Action, BatchState, Call, Status
+from migrator_kit.load.states import LANDED, BatchState, Call, Status
 from migrator_kit.load.writer import Writer
 
 LOCK_SECONDS = 10
@@ -197,19 +197,15 @@ class Ledger:
 
     def unsettled(self) -> list[Batch]:
         """Return the batches whose fate is not known: what a killed run left behind."""
-        table, rows = schema.batch, schema.batch_row
+        table = schema.batch
+        query = select(table).where(table.c.state != BatchState.SETTLED).order_by(table.c.batch_id)
         with ledger_errors(), self._engine.connect() as connection:
-            heads = connection.execute(
-                select(table).where(table.c.state != BatchState.SETTLED).order_by(table.c.batch_id)
-            ).all()
             return [
                 Batch(
-                    head.batch_id, head.run_id, head.object, head.module, Call(head.call),
-                    _intended(connection, select(rows).where(rows.c.batch_id == head.batch_id)
-                              .order_by(rows.c.position)),
-                    head.job_id,
+                    one.batch_id, one.run_id, one.object, one.module, Call(one.call),
+                    intents_of(one.intents), one.job_id,
                 )
-                for head in heads
+                for one in connection.execute(query)
             ]  # fmt: skip
 
     def org_states(self, run_id: str) -> dict[str, str]:
@@ -349,15 +345,3 @@ def _version(engine: Engine) -> int:
     with engine.connect() as connection:
         found = connection.execute(select(func.max(schema.schema_version.c.number))).scalar()
     return int(found or 0)
-
-
-def _intended(connection: Connection, query: Select[Any]) -> tuple[Intended, ...]:
-    return tuple(
-        Intended(
-            row.source_id, Action(row.intended), row.payload_digest, key=row.key_value,
-            zoho_id=row.zoho_id,
-            parent_module=row.parent_module, parent_id=row.parent_id,
-            content_digest=row.content_digest, size=row.size,
-        )
-        for row in connection.execute(query)
-    )  # fmt: skip

@@ -17,7 +17,7 @@ from migrator_kit.engagement import Engagement
 from migrator_kit.load.batches import Settled
 from migrator_kit.load.file_steps import file_sendings
 from migrator_kit.load.file_versions import replaced_count, replaced_sendings
-from migrator_kit.load.job import IN_FLIGHT, LoadJob, Scope
+from migrator_kit.load.job import LoadJob, Scope
 from migrator_kit.load.ledger_runs import recover, running
 from migrator_kit.load.note_steps import note_sendings
 from migrator_kit.load.opening import open_job
@@ -66,12 +66,13 @@ def load(
     run_id: str,
     *,
     kind: str = "load",
-    in_flight: int = IN_FLIGHT,
+    in_flight: int | None = None,
     state: Callable[[LoadJob], str] | None = None,
     progress: Progress = SILENT,
 ) -> LoadReport:
     """Load what the job describes and return what was done.
 
+    Without `in_flight` as many calls run at a time as the org's edition allows.
     `state` gives the digest of the org, kept in the ledger as it was before the run: the undo
     compares itself with it (see `org_state`).
     Raises LedgerError where another loader is at work, TargetError and BudgetExhausted where the
@@ -88,9 +89,12 @@ def load(
 class _Loading:
     """One load on its way."""
 
-    def __init__(self, job: LoadJob, writer: Writer, in_flight: int, progress: Progress) -> None:
+    def __init__(
+        self, job: LoadJob, writer: Writer, in_flight: int | None, progress: Progress
+    ) -> None:
         self._job, self._writer, self._progress = job, writer, progress
-        self._in_flight = max(1, min(in_flight, job.target.client.limits.writers_in_flight))
+        most = job.target.client.limits.writers_in_flight
+        self._in_flight = most if in_flight is None else max(1, min(in_flight, most))
         self._calls = self._read_back = 0
         self._taken: set[str] = set()
         self._reports: list[StepReport] = []

@@ -7,12 +7,12 @@ reads or writes anything.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,8 +21,6 @@ from migrator_kit.mapping.model import MissingParent, ObjectName, OnConflict
 
 SE_MODULE = "$se_module"
 Row = dict[str, Any]
-
-_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +131,8 @@ def build(part: pa.Table, layout: Layout, links: Links) -> Payload:
 
 def digest(row: Mapping[str, Any], key: bytes) -> str:
     """Return the keyed digest of one row."""
-    text = _ENCODER.encode(row)
-    return hashlib.blake2b(text.encode(), key=key, digest_size=16).hexdigest()
+    text = orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(text, key=key, digest_size=16).hexdigest()
 
 
 def references_of(

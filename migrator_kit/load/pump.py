@@ -23,9 +23,10 @@ from migrator_kit.load.batches import Batch, Settled, Started
 from migrator_kit.load.writer import Writer
 from migrator_kit.zoho import limits
 
-AHEAD = 4
-"""Batches opened in the ledger beyond those in flight: no call waits for a commit, and one commit
-settles and opens several. After a crash so many more have to be looked up."""
+AHEAD = 10
+"""Batches opened in the ledger beyond those in flight: no call waits for a commit or for records to
+be prepared, and one commit settles and opens several. After a crash so many more have to be looked
+up."""
 
 ROWS_AHEAD = limits.BULK_ROWS
 """Records prepared ahead at most, whatever the batches: it is bulk writes that this bounds."""
@@ -76,7 +77,6 @@ class Pump:
         self._in_flight = in_flight
         self._settled = settled
         self._queue: deque[Sending] = deque()
-        self._ready: deque[Sending] = deque()
         self._pending: dict[Future[Settled | Started], tuple[Sending, _Phase]] = {}
         self._finished: list[Settled] = []
         self._attempts: dict[int, int] = {}
@@ -97,14 +97,15 @@ class Pump:
             raise self._stop
 
     def _turn(self, pool: ThreadPoolExecutor, source: Iterator[Sending]) -> bool:
-        """Send what is ready, settle and open in groups, wait for an answer. False at the end."""
-        self._submit(pool)
-        if not self._ready:
-            fresh = self._next(source)
-            if fresh or not self._pending:
-                self._exchange([one.batch for one in fresh])
-                self._ready.extend(fresh)
-                self._submit(pool)
+        """Settle and open in groups, send what is open, wait for an answer. False at the end."""
+        if self._stop is not None:
+            self._withdraw()
+        fresh = self._next(source) if len(self._pending) <= self._in_flight + AHEAD // 2 else []
+        if fresh or not self._pending:
+            self._exchange([one.batch for one in fresh])
+            for one in fresh:
+                self._pending[pool.submit(one.send)] = (one, _Phase.SEND)
+            self.calls += len(fresh)
         if not self._pending:
             return bool(self._queue) and self._stop is None
         self._fill(source, AHEAD)
@@ -114,16 +115,13 @@ class Pump:
             self._collect(pool, future, sending, phase)
         return True
 
-    def _submit(self, pool: ThreadPoolExecutor) -> None:
-        """Send batches whose intent is committed, as long as there is room in flight."""
-        if self._stop is not None:
-            # Opened but never sent: known not to have landed.
-            self._finished += [Settled(one.batch, ()) for one in self._ready]
-            self._ready.clear()
-        while self._ready and len(self._pending) < self._in_flight:
-            one = self._ready.popleft()
-            self._pending[pool.submit(one.send)] = (one, _Phase.SEND)
-            self.calls += 1
+    def _withdraw(self) -> None:
+        """Call back batches that no worker has taken up: they are known not to have landed."""
+        for future, (sending, phase) in list(self._pending.items()):
+            if phase is _Phase.SEND and future.cancel():
+                del self._pending[future]
+                self._finished.append(Settled(sending.batch, ()))
+                self.calls -= 1
 
     def _next(self, source: Iterator[Sending]) -> list[Sending]:
         """Return batches to open: those there is room for, and some to have ready after them."""
@@ -206,10 +204,9 @@ class Pump:
 
     def _drain(self) -> None:
         """Wait for calls under way and write down what they answered, whatever broke before."""
+        self._withdraw()
         for future, (sending, _) in list(self._pending.items()):
             if future.exception() is None:
                 self._take(sending, future.result())
         self._pending.clear()
-        self._finished += [Settled(one.batch, ()) for one in self._ready]
-        self._ready.clear()
         self._exchange([])

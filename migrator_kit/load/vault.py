@@ -1,13 +1,13 @@
 """The vault: what we wrote to each record, and what stood there before. Encrypted, in a file apart.
 
 The ledger holds digests alone and can go into the evidence; the values that undo and delta need
-stay here, in the engagement's private folder. Each image is sealed with AES-GCM under a key made
-from the engagement's key, and bound to its place: an image moved to another record does not open.
+stay here, in the engagement's private folder. Images are sealed with AES-GCM under a key made from
+the engagement's key, and bound to their place: an image moved to another record does not open. What
+we wrote lies in sheets of some hundred records, sealed as one: smaller, and much faster to keep.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import time
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -30,15 +31,22 @@ from migrator_kit.load.ledger_errors import explained
 Row = dict[str, Any]
 
 FILE_NAME = "images.db"
+_SHEET_PLACE = "sheet"
 _PURPOSE = b"migrator images of records, version 1"
 _NONCE = 12
+_SHEET = 200
+"""Images in one sheet: reading one of them opens all of its sheet."""
+
+_ASKED = 500
+"""Values of one `IN`."""
+
 _SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS written (object TEXT, source_id TEXT, digest TEXT, sealed BLOB,"
-    " PRIMARY KEY (object, source_id, digest)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS sheet (number INTEGER PRIMARY KEY, sealed BLOB)",
+    "CREATE TABLE IF NOT EXISTS written_on (object TEXT, source_id TEXT, digest TEXT,"
+    " sheet INTEGER, PRIMARY KEY (object, source_id, digest)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS before (seq INTEGER PRIMARY KEY, object TEXT, source_id TEXT,"
     " run_id TEXT, loose INTEGER, sealed BLOB, UNIQUE (object, source_id, run_id))",
 )
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +98,54 @@ class Vault:
 
     def keep_written(self, name: str, images: Iterable[tuple[str, str, Written]]) -> None:
         """Keep images by source id and digest, before they are sent. Raises LedgerError."""
-        rows = [
-            (name, source_id, digest,
-             self._seal((name, source_id, digest), [dict(one.fields), sorted(one.theirs)]))
-            for source_id, digest, one in images
-        ]  # fmt: skip
+        rows = list(images)
         with self._writing() as connection:
-            connection.executemany("INSERT OR REPLACE INTO written VALUES (?, ?, ?, ?)", rows)
+            (last,) = connection.execute("SELECT max(number) FROM sheet").fetchone()
+            starts = range(0, len(rows), _SHEET)
+            for number, start in enumerate(starts, int(last or 0) + 1):
+                some = rows[start : start + _SHEET]
+                sheet = {
+                    source_id: [digest, dict(one.fields), sorted(one.theirs)]
+                    for source_id, digest, one in some
+                }
+                sealed = self._seal((name, _SHEET_PLACE, str(number)), sheet)
+                connection.execute("INSERT INTO sheet VALUES (?, ?)", (number, sealed))
+                connection.executemany(
+                    "INSERT OR REPLACE INTO written_on VALUES (?, ?, ?, ?)",
+                    [(name, source_id, digest, number) for source_id, digest, _ in some],
+                )
 
     def written(self, name: str, digests: Mapping[str, str | None]) -> dict[str, Written]:
         """Return the images of some records by source id, those with a known digest."""
-        found: dict[str, Written] = {}
-        query = "SELECT sealed FROM written WHERE object = ? AND source_id = ? AND digest = ?"
+        asked, sheets = list(digests), dict[int, list[str]]()
         with _errors():
-            for source_id, digest in digests.items():
-                place = (name, source_id, digest or "")
-                row = self._connection.execute(query, place).fetchone()
-                if row is not None:
-                    fields, theirs = self._open(place, row[0])
+            for start in range(0, len(asked), _ASKED):
+                some = asked[start : start + _ASKED]
+                marks = ", ".join("?" * len(some))
+                rows = self._connection.execute(
+                    "SELECT source_id, digest, sheet FROM written_on"
+                    f" WHERE object = ? AND source_id IN ({marks})", (name, *some),
+                )  # fmt: skip
+                for source_id, digest, number in rows:
+                    if digests[source_id] == digest:
+                        sheets.setdefault(number, []).append(source_id)
+            found: dict[str, Written] = {}
+            for number, source_ids in sheets.items():
+                sheet = self._sheet(name, number)
+                for source_id in source_ids:
+                    digest, fields, theirs = sheet.get(source_id, (None, {}, ()))
+                    if digest != digests[source_id]:
+                        raise _foreign(name, source_id)
                     found[source_id] = Written(fields, frozenset(theirs))
         return found
+
+    def _sheet(self, name: str, number: int) -> dict[str, Any]:
+        query = "SELECT sealed FROM sheet WHERE number = ?"
+        row = self._connection.execute(query, (number,)).fetchone()
+        if row is None:
+            raise _foreign(name, f"sheet {number}")
+        opened: dict[str, Any] = self._open((name, _SHEET_PLACE, str(number)), row[0])
+        return opened
 
     def keep_before(self, name: str, run_id: str, images: Iterable[Before]) -> None:
         """Keep what stands now, before a run overwrites it; what the same run kept already stays.
@@ -193,20 +229,15 @@ class Vault:
 
     def _seal(self, place: tuple[str, ...], content: Any) -> bytes:
         nonce = os.urandom(_NONCE)
-        plain = zlib.compress(_ENCODER.encode(content).encode(), 1)
-        return nonce + self._cipher.encrypt(nonce, plain, _ENCODER.encode(place).encode())
+        plain = zlib.compress(orjson.dumps(content), 1)
+        return nonce + self._cipher.encrypt(nonce, plain, orjson.dumps(place))
 
     def _open(self, place: tuple[str, ...], sealed: bytes) -> Any:
         try:
-            plain = self._cipher.decrypt(
-                sealed[:_NONCE], sealed[_NONCE:], _ENCODER.encode(place).encode()
-            )
+            plain = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], orjson.dumps(place))
         except InvalidTag:
-            raise LedgerError(
-                f"{place[0]} {place[1]}: its image in private/{FILE_NAME} does not open.",
-                hint="It or private/key is not this engagement's: restore both from a backup.",
-            ) from None
-        return json.loads(zlib.decompress(plain))
+            raise _foreign(place[0], " ".join(place[1:])) from None
+        return orjson.loads(zlib.decompress(plain))
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -220,6 +251,13 @@ class Vault:
                 raise
             self._connection.execute("COMMIT")
         self.seconds += time.perf_counter() - started
+
+
+def _foreign(name: str, place: str) -> LedgerError:
+    return LedgerError(
+        f"{name} {place}: its image in private/{FILE_NAME} does not open.",
+        hint="It or private/key is not this engagement's: restore both from a backup.",
+    )
 
 
 def open_vault(engagement: Engagement) -> Vault:

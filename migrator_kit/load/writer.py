@@ -11,21 +11,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from operator import itemgetter
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Insert, Table, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from migrator_kit.errors import LedgerError
 from migrator_kit.load import file_history
 from migrator_kit.load import ledger_schema as schema
-from migrator_kit.load.audit_log import Entry, chained, end_of_chain
-from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
+from migrator_kit.load.audit_log import CHAINED, Entry, chained, end_of_chain
+from migrator_kit.load.batches import Batch, Intended, Outcome, Settled, intents_text
 from migrator_kit.load.ledger_errors import ledger_errors
 from migrator_kit.load.states import LANDED, BatchState, Call, Status
 
 Row = dict[str, Any]
+
+_OUTCOME = tuple(schema.outcome.c.keys())
+_CROSSED = tuple(one.name for one in schema.crosswalk.c if one.name != "link_digest")
 
 
 @dataclass(slots=True)
@@ -46,8 +51,12 @@ class Writer:
         self.seconds = 0.0
         """Time spent in the ledger so far."""
         self._engine = engine.execution_options(writing=True)
-        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        self._statements: dict[tuple[str, ...], tuple[str, Callable[[Row], Any] | None]] = {}
+        on_postgres = engine.dialect.name == "postgresql"
+        self._insert = postgresql.insert if on_postgres else sqlite.insert
+        # Parameters by position, whatever the driver prefers: rows are plain tuples.
+        kind, style = (PGDialect, "format") if on_postgres else (SQLiteDialect, "qmark")
+        self._dialect = kind(paramstyle=style)
+        self._statements: dict[tuple[str, ...], str] = {}
         self._numbers = _Numbers(0, 0, 0, "")
         with self._transaction() as connection:
             self._batch_id = _last(connection, schema.batch.c.batch_id)
@@ -97,8 +106,6 @@ class Writer:
             if opened:
                 instant = _now()
                 self._append(connection, schema.batch, [_batch_row(one, instant) for one in opened])
-                intents = [row for batch in opened for row in _intent_rows(batch)]
-                self._append(connection, schema.batch_row, intents)
 
     def mark_sent(self, batch: Batch) -> None:
         """Note that a call was made and its answer is lost."""
@@ -124,8 +131,7 @@ class Writer:
         if not kept:
             return
         with self._transaction() as connection:
-            rows = [self._outcome_row(self.run_id, object_name, o, instant) for o in kept]
-            self._append(connection, schema.outcome, rows)
+            self._outcomes(connection, self.run_id, object_name, kept, instant)
 
     def record_provisioned(self, names: Iterable[Row], made: Iterable[Row]) -> None:
         """Keep field names read back from the org, and what was made there; audit what was made."""
@@ -149,9 +155,7 @@ class Writer:
             .values(state=BatchState.SETTLED, settled_at=instant)
         )
         intended = {row.source_id: row for row in batch.rows}
-        outcomes = [self._outcome_row(batch.run_id, batch.object, o, instant)
-                    for o in settled.outcomes]  # fmt: skip
-        self._append(connection, schema.outcome, outcomes)
+        self._outcomes(connection, batch.run_id, batch.object, settled.outcomes, instant)
         landed = [o for o in settled.outcomes if o.status in LANDED]
         self._cross(connection, batch, landed, intended, instant)
         gone = [o.source_id for o in settled.outcomes if o.status is Status.ROLLED_BACK]
@@ -184,13 +188,14 @@ class Writer:
                 connection, batch.object, [intended[o.source_id] for o in landed]
             )
         rows = [
-            {"object": batch.object, "source_id": o.source_id, "module": batch.module,
-             "zoho_id": o.zoho_id, "state": _state(batch, o), "payload_digest": o.digest,
-             "modified_time": o.modified_time, "run_id": batch.run_id, "at": instant}
+            (batch.object, o.source_id, batch.module, o.zoho_id, _state(batch, o).value, o.digest,
+             o.modified_time, batch.run_id, instant)
             for o in landed
         ]  # fmt: skip
         # A record we once created stays "created" when a later run updates it.
-        self._upsert(connection, schema.crosswalk, rows, keep=("state", "run_id"))
+        keep = ("state", "run_id")
+        self._many(connection, schema.crosswalk, _CROSSED, rows,
+                   lambda: self._overwriting(schema.crosswalk, _CROSSED, keep))  # fmt: skip
         marks = [_mark_row(batch, intended[o.source_id]) for o in landed
                  if intended[o.source_id].parent_id]  # fmt: skip
         self._upsert(connection, schema.mark, marks)
@@ -244,55 +249,66 @@ class Writer:
             self._numbers.provisioning += len(rows)
             self._audit(connection, [_provisioned(row) for row in rows])
 
-    def _outcome_row(self, run_id: str, object_name: str, o: Outcome, instant: str) -> Row:
-        self._numbers.outcome += 1
-        return {
-            "seq": self._numbers.outcome, "run_id": run_id, "object": object_name,
-            "source_id": o.source_id, "status": o.status, "reason": o.reason, "code": o.code,
-            "field": o.field, "payload_digest": o.digest, "at": instant,
-        }  # fmt: skip
+    def _outcomes(
+        self, connection: Connection, run_id: str, object_name: str, outcomes: Sequence[Outcome],
+        instant: str,
+    ) -> None:  # fmt: skip
+        rows = [
+            (seq, run_id, object_name, o.source_id, o.status.value, o.reason, o.code, o.field,
+             o.digest, instant)
+            for seq, o in enumerate(outcomes, self._numbers.outcome + 1)
+        ]  # fmt: skip
+        self._many(connection, schema.outcome, _OUTCOME, rows,
+                   lambda: _inserting(schema.outcome, _OUTCOME))  # fmt: skip
+        self._numbers.outcome += len(rows)
 
     def _audit(self, connection: Connection, entries: list[Entry]) -> None:
-        if not entries:
-            return
         rows, head = chained(entries, self._numbers.audit, self._numbers.head)
-        self._append(connection, schema.audit, rows)
+        self._many(connection, schema.audit, CHAINED, rows,
+                   lambda: _inserting(schema.audit, CHAINED))  # fmt: skip
         self._numbers.audit, self._numbers.head = self._numbers.audit + len(rows), head
 
     def _append(self, connection: Connection, table: Table, rows: list[Row]) -> None:
         if rows:
-            self._many(connection, table, rows, lambda: table.insert().values(_nothing(rows[0])))
+            names, values = _by_name(table, rows)
+            self._many(connection, table, names, values, lambda: _inserting(table, names))
 
     def _upsert(
         self, connection: Connection, table: Table, rows: list[Row], keep: tuple[str, ...] = ()
     ) -> None:
         """Insert rows or overwrite those with the same key, except the columns to `keep`."""
         if rows:
-            self._many(connection, table, rows, lambda: self._overwriting(table, rows[0], keep))
+            names, values = _by_name(table, rows)
+            made = partial(self._overwriting, table, names, keep)
+            self._many(connection, table, names, values, made)
 
-    def _overwriting(self, table: Table, row: Row, keep: tuple[str, ...]) -> Insert:
-        statement = self._insert(table).values(_nothing(row))
+    def _overwriting(
+        self, table: Table, names: tuple[str, ...], keep: tuple[str, ...] = ()
+    ) -> Insert:
+        statement = self._insert(table).values(dict.fromkeys(names))
         keys = [column.name for column in table.primary_key]
         overwritten = {
-            name: statement.excluded[name] for name in row if name not in keys and name not in keep
+            name: statement.excluded[name]
+            for name in names
+            if name not in keys and name not in keep
         }
         return statement.on_conflict_do_update(index_elements=keys, set_=overwritten)
 
     def _many(
-        self, connection: Connection, table: Table, rows: list[Row], made: Callable[[], Insert]
-    ) -> None:
-        """Hand rows to the driver in one go.
+        self, connection: Connection, table: Table, names: tuple[str, ...],
+        rows: list[tuple[Any, ...]], made: Callable[[], Insert],
+    ) -> None:  # fmt: skip
+        """Hand rows, in the order of the table's columns, to the driver in one go.
 
         SQLAlchemy writes the statement, once for each table; its handling of each parameter would
         take half of the ledger's time.
         """
-        known = (table.name, *rows[0])
+        if not rows:
+            return
+        known = (table.name, *names)
         if known not in self._statements:
-            compiled = made().compile(dialect=self._engine.dialect)
-            order = compiled.positiontup if compiled.positional else None
-            self._statements[known] = (str(compiled), itemgetter(*order) if order else None)
-        statement, in_order = self._statements[known]
-        connection.exec_driver_sql(statement, [in_order(row) for row in rows] if in_order else rows)
+            self._statements[known] = str(made().compile(dialect=self._dialect))
+        connection.exec_driver_sql(self._statements[known], rows)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -314,9 +330,14 @@ def _state(batch: Batch, o: Outcome) -> Status:
     return Status.CREATED if newer else o.status
 
 
-def _nothing(row: Row) -> dict[str, None]:
-    """Return the row's columns for a statement whose values come later."""
-    return dict.fromkeys(row)
+def _inserting(table: Table, names: tuple[str, ...]) -> Insert:
+    return table.insert().values(dict.fromkeys(names))
+
+
+def _by_name(table: Table, rows: list[Row]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Return the columns of rows as the table orders them, and the values in that order."""
+    names = tuple(one.name for one in table.c if one.name in rows[0])
+    return names, [tuple(row[name] for name in names) for row in rows]
 
 
 def _now() -> str:
@@ -331,19 +352,8 @@ def _batch_row(batch: Batch, instant: str) -> Row:
     return {
         "batch_id": batch.batch_id, "run_id": batch.run_id, "object": batch.object,
         "module": batch.module, "call": batch.call, "state": BatchState.INTENT,
-        "opened_at": instant, "rows": len(batch.rows),
+        "opened_at": instant, "rows": len(batch.rows), "intents": intents_text(batch.rows),
     }  # fmt: skip
-
-
-def _intent_rows(batch: Batch) -> list[Row]:
-    return [
-        {"batch_id": batch.batch_id, "position": position, "source_id": row.source_id,
-         "intended": row.action, "key_value": row.key, "zoho_id": row.zoho_id,
-         "payload_digest": row.digest,
-         "parent_module": row.parent_module, "parent_id": row.parent_id,
-         "content_digest": row.content_digest, "size": row.size}
-        for position, row in enumerate(batch.rows)
-    ]  # fmt: skip
 
 
 def _mark_row(batch: Batch, row: Intended) -> Row:

@@ -106,8 +106,12 @@ class Limits:
 
     @property
     def writers_in_flight(self) -> int:
-        """Calls under sub-concurrency to keep in flight (fact sheet 11.3: at most 8)."""
-        return max(1, min(self.sub_concurrency * 4 // 5, self.calls_in_flight))
+        """Calls under sub-concurrency to keep in flight: all of them (fact sheet 11.3).
+
+        Zoho counts by org and application, so nobody else needs a share; should it refuse a call
+        all the same, the gate halves.
+        """
+        return max(1, min(self.sub_concurrency, self.calls_in_flight))
 
 
 EDITIONS: dict[Edition, Limits] = {

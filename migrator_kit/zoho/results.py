@@ -27,6 +27,7 @@ _SAFE_DETAILS = frozenset(
         "Created_Time", "Modified_Time", "index", "available_count",
     }
 )  # fmt: skip
+_NESTED = frozenset({"duplicate_record", "dependee", "expected_fields", "errors"})
 _PATH_PART = re.compile(r"([A-Za-z_$!][\w$]*)(?:\[\d+\])?")
 _API_NAME = re.compile(r"[\w$.!-]{1,120}")
 _SPELLED_ID = re.compile(r"\d{1,20}")
@@ -61,7 +62,8 @@ class ItemResult:
 def parse_item(item: Mapping[str, Any], default_action: Action | None = None) -> ItemResult:
     """Return one item of an answer's list as a result. An item without a code is no success."""
     raw = item.get("details")
-    details: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
+    # Answers are parsed JSON: asking for `dict` takes a tenth of asking for any mapping.
+    details: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
     code = str(item.get("code") or "NO_CODE")
     ok = str(item.get("status", "")).lower() == "success"
     identifier = _identifier(details)
@@ -105,14 +107,14 @@ def items_of(body: object, key: str = "data") -> list[Mapping[str, Any]] | None:
 
     Only items with a status count: a list of records read back also stands under `data`.
     """
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         return None
     items = body.get(key)
-    if not isinstance(items, Sequence) or isinstance(items, str) or not items:
+    if not isinstance(items, list) or not items:
         return None
-    if not all(isinstance(item, Mapping) and "status" in item for item in items):
+    if not all(isinstance(item, dict) and "status" in item for item in items):
         return None
-    return list(items)
+    return items
 
 
 def field_of(details: Mapping[str, Any]) -> str | None:
@@ -135,6 +137,8 @@ def field_of(details: Mapping[str, Any]) -> str | None:
 def safe_details(details: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of an error's details that name places and limits, and no field value."""
     kept = {name: value for name, value in details.items() if name in _SAFE_DETAILS}
+    if _NESTED.isdisjoint(details):
+        return kept
     duplicate = details.get("duplicate_record")
     if isinstance(duplicate, Mapping):
         module = duplicate.get("module")
@@ -168,9 +172,9 @@ def _nested_errors(details: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _identifier(details: Mapping[str, Any]) -> str | None:
     """Return the record id in the details; a string that is no id could be a value: drop it."""
-    duplicate = details.get("duplicate_record")
     value = details.get("id")
-    if value is None and isinstance(duplicate, Mapping):
-        value = duplicate.get("id")
+    if value is None:
+        duplicate = details.get("duplicate_record")
+        value = duplicate.get("id") if isinstance(duplicate, dict) else None
     text = str(value) if value is not None else ""
     return text if _SPELLED_ID.fullmatch(text) else None

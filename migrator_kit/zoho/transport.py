@@ -8,7 +8,6 @@ are never logged, and no cause that could quote them is chained to an error.
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import time
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import orjson
 import requests
 import tenacity
 
@@ -254,6 +254,6 @@ def _is_file(response: requests.Response) -> bool:
 
 def _json(content: bytes) -> object:
     try:
-        return json.loads(content)
-    except ValueError:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
         return None

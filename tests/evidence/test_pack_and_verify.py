@@ -21,7 +21,7 @@ from migrator_kit.evidence.archive import WHOLE
 from migrator_kit.evidence.lists import write_list
 from migrator_kit.evidence.pack import AUDIT_LOG, MANIFEST, MANIFEST_DIGEST, SIGNATURE, write_pack
 from migrator_kit.evidence.verify import verify_pack, verify_text
-from migrator_kit.load.audit_log import GENESIS, Entry, chained
+from migrator_kit.load.audit_log import CHAINED, GENESIS, Entry, chained
 
 FLIPS = 400
 
@@ -32,7 +32,7 @@ def log_of(rows: int) -> tuple[pd.DataFrame, str]:
         for n, key in enumerate(["-7", "'quoted", *map(str, range(rows - 2))])
     ]
     written, head = chained(entries, 0, GENESIS)
-    return pd.DataFrame(written), head
+    return pd.DataFrame(written, columns=list(CHAINED)), head
 
 
 @pytest.fixture

@@ -194,7 +194,7 @@ def test_images_are_sealed_and_bound_to_their_record(tmp_path: Any) -> None:
     assert b"who@mail" not in stored
     assert path.stat().st_mode & 0o077 == 0
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE written SET source_id = '2'")
+        connection.execute("UPDATE written_on SET source_id = '2'")
     moved = Vault(path, KEY)
     with pytest.raises(LedgerError, match="Patient 2: its image"):
         moved.written("Patient", {"2": "d"})

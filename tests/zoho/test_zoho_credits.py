@@ -163,7 +163,7 @@ def test_daily_credits_by_edition():
 def test_calls_in_flight_by_edition():
     for edition in EDITIONS.values():
         assert edition.calls_in_flight < edition.concurrency
-        assert edition.writers_in_flight <= 8
+        assert edition.writers_in_flight <= edition.sub_concurrency
         assert edition.writers_in_flight <= edition.calls_in_flight
 
 

@@ -1,0 +1,93 @@
+"""The whole chain on a generated practice, one process a notebook, cell by cell."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+RECORDS_A_PATIENT = 8.6
+"""Rows of all ten objects that the generator makes for a patient, about."""
+
+REVIEWER = "Benchmark (automatic, not a person)"
+
+
+def prepare(folder: str, records: int) -> dict[str, Any]:
+    """Generate a practice and confirm its mapping, so that the chain can run."""
+    from migrator_kit.demo import new_engagement
+    from migrator_kit.mapping.decisions import decide
+    from migrator_kit.mapping.files import write_default
+    from migrator_kit.sample import generate
+    from migrator_kit.source.snapshot import take_snapshot
+
+    patients = max(10, round(records / RECORDS_A_PATIENT))
+    practice = generate(Path(folder) / "practice", patients=patients, documents=False)
+    engagement = new_engagement(
+        Path(folder) / "engagement", str(practice.database), client="Benchmark"
+    )
+    began, spent = time.perf_counter(), time.process_time()
+    take_snapshot(engagement)
+    taken = {"cell": "take_snapshot", "seconds": time.perf_counter() - began,
+             "cpu": time.process_time() - spent, "megabytes": _peak()}  # fmt: skip
+    write_default(engagement, "dent_o_soft")
+    decide(engagement, by=REVIEWER, note="benchmark")
+    return {"rows": sum(practice.counts.values()), "cells": [taken]}
+
+
+def run_cells(folder: str, step: str) -> list[dict[str, Any]]:
+    """Run the cells of one notebook as plain Python and return what each took."""
+    from migrator_kit.chain import NOTEBOOKS, Step, notebooks_folder
+
+    os.environ.setdefault("MPLBACKEND", "agg")
+    path = notebooks_folder() / f"{NOTEBOOKS[Step(step)]}.ipynb"
+    cells = [one.source for one in nbformat.read(path, 4).cells if one.cell_type == "code"]
+    space: dict[str, Any] = {}
+    taken = []
+    for source in cells:
+        began, spent = time.perf_counter(), time.process_time()
+        exec(source, space)
+        if "parameters" not in space and "engagement" in space and space["engagement"] == ".":
+            space["engagement"] = str(Path(folder) / "engagement")
+        taken.append(
+            {"cell": source.splitlines()[-1].removesuffix("(session)"),
+             "seconds": time.perf_counter() - began, "cpu": time.process_time() - spent,
+             "megabytes": _peak()}
+        )  # fmt: skip
+    return taken
+
+
+def sign_off(folder: str) -> None:
+    """Sign for the sample, as a person would."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.workbench.gates import sign
+    from migrator_kit.workbench.reports import open_session
+
+    engagement = Engagement.open(Path(folder) / "engagement")
+    sign(open_session(engagement), REVIEWER, "benchmark")
+
+
+def pack(folder: str) -> list[dict[str, Any]]:
+    """Pack the evidence."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.workbench.packing import pack_evidence
+
+    began, spent = time.perf_counter(), time.process_time()
+    pack_evidence(Engagement.open(Path(folder) / "engagement"), with_pdf=False)
+    return [{"cell": "pack_evidence", "seconds": time.perf_counter() - began,
+             "cpu": time.process_time() - spent, "megabytes": _peak()}]  # fmt: skip
+
+
+def end(folder: str) -> None:
+    """Stop the engagement's emulator."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.load.target import stop_emulator
+
+    stop_emulator(Engagement.open(Path(folder) / "engagement"))
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
