@@ -52,6 +52,11 @@ class RunningEmulator:
         """End it without warning, as a power cut would end a process."""
         return self._end(signal.SIGKILL)
 
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
     def _end(self, how: signal.Signals) -> int:
         if self._process.poll() is None:
             self._process.send_signal(how)

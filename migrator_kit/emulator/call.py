@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from migrator_kit.emulator.answers import (
     INVALID_DATA,
@@ -76,8 +77,8 @@ class Call:
         """The JSON of the body. Raises ApiError when it is none."""
         if self._json is None:
             try:
-                self._json = json.loads(self.body, parse_constant=_no_constant)
-            except (ValueError, UnicodeDecodeError):
+                self._json = orjson.loads(self.body)
+            except orjson.JSONDecodeError:
                 raise _bad_body("jsonobject") from None
         return self._json
 
@@ -134,10 +135,6 @@ class Call:
 
 
 Handler = Callable[[Call], Reply]
-
-
-def _no_constant(text: str) -> float:
-    raise ValueError(text)
 
 
 def _bad_body(expected: str, key: str = "data") -> ApiError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+import orjson
 
 from migrator_kit.emulator import find
 from migrator_kit.emulator.answers import (
@@ -90,7 +91,7 @@ def _records(call: Call, query: Query, plan: Plan, rows: list[Any]) -> list[Json
         if column.key not in taken and column.path[-1] != "id"
     ]
     renderer = Renderer(call.crm, plan.module, call.user, direct, named=False)
-    records = renderer.records((row[0], json.loads(row[1])) for row in rows)
+    records = renderer.records((row[0], orjson.loads(row[1])) for row in rows)
     if plan.extra:
         for record, row in zip(records, rows, strict=True):
             record.update(_extra(call, plan, row[2:]))
@@ -115,7 +116,7 @@ def _shown(call: Call, field: Field, value: Any) -> Any:
     if kind == "datetime":
         return local(value, call.user.tz)
     if kind == "multiselectpicklist":
-        return json.loads(value)
+        return orjson.loads(value)
     if kind in ("lookup", "ownerlookup", "userlookup"):
         return {"id": value}
     return str(value) if kind == "bigint" else value

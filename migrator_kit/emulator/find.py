@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
+
+import orjson
 
 from migrator_kit.emulator.schema import Module, table_of
 from migrator_kit.emulator.store import Store
@@ -95,7 +96,7 @@ def load(db: sqlite3.Connection, module: str, ids: Iterable[int]) -> dict[int, D
     for chunk in chunks(list(ids)):
         marks = ",".join("?" * len(chunk))
         query = f"SELECT id, data FROM {table_of(module)} WHERE id IN ({marks})"
-        found.update((number, json.loads(data)) for number, data in db.execute(query, chunk))
+        found.update((number, orjson.loads(data)) for number, data in db.execute(query, chunk))
     return found
 
 

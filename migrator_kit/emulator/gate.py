@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import time
 import uuid
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+import orjson
 from anyio import to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -227,8 +227,7 @@ def respond(reply: Reply) -> Response:
         return Response(reply.content, reply.status, headers)
     if reply.body is None:
         return Response(status_code=reply.status, headers=headers)
-    body = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, reply.status, headers, media_type=JSON)
+    return Response(orjson.dumps(reply.body), reply.status, headers, media_type=JSON)
 
 
 async def widen_thread_pool(threads: int) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from migrator_kit.emulator import find, page_token
 from migrator_kit.emulator.answers import (
@@ -258,7 +259,7 @@ def _rows(call: Call, module: Module, listing: Listing) -> list[tuple[int, Any, 
         f"ORDER BY {key} {order}, id {order} LIMIT ? OFFSET ?"
     )
     cursor = call.crm.store.reader().execute(query, (*values, listing.per_page + 1, offset))
-    return [(number, value, json.loads(data)) for number, value, data in cursor]
+    return [(number, value, orjson.loads(data)) for number, value, data in cursor]
 
 
 def _info(call: Call, listing: Listing, count: int, last: tuple[Any, int], *, more: bool) -> Json:

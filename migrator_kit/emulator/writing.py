@@ -6,10 +6,11 @@ of two rows with the same key sees the first (fact sheet 2.4, a choice there).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from migrator_kit.emulator import automation, find
 from migrator_kit.emulator.answers import INVALID_DATA, RecordError
@@ -282,4 +283,5 @@ def _append(data: Data, before: Data, name: str) -> None:
         data[name] = f"{old}\n{new}"
 
 
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+def _dump(data: Data) -> str:
+    return orjson.dumps(data).decode()

@@ -109,4 +109,4 @@ def _speed(ledger: Ledger) -> tuple[float, bool]:
     rows = int(calls["rows"].sum())
     if rows == 0 or busy <= 0:
         return ASSUMED_ROWS_PER_SECOND, False
-    return rows * IN_FLIGHT / busy, True
+    return rows / busy, True

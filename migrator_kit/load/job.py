@@ -36,7 +36,7 @@ Parent = tuple[str, str]
 IN_FLIGHT = 4
 """Calls in flight by default: well below what the editions with an API allow."""
 
-BULK_FROM = 5_250
+BULK_FROM = 5_500
 """New records of a module from which a bulk write costs fewer credits than record calls.
 
 A job costs 500 credits whatever its size, and some to ask for it and to read it back; a record call

@@ -181,7 +181,11 @@ class Ledger:
         return self._frame(select(schema.run).order_by(schema.run.c.started_at))
 
     def calls(self) -> pd.DataFrame:
-        """Return number, rows and mean seconds of the settled batches, by module and call."""
+        """Return number, rows and seconds of the settled batches, by module and call.
+
+        `seconds` are those that one batch adds to a load: batches go side by side, so it is the
+        time in which any of them was open, divided by their number.
+        """
         table = schema.batch
         frame = self._frame(
             select(table.c.module, table.c.call, table.c.rows, table.c.opened_at,
@@ -189,8 +193,12 @@ class Ledger:
             .where(table.c.state == BatchState.SETTLED)
         )  # fmt: skip
         opened, settled = (pd.to_datetime(frame[name]) for name in ("opened_at", "settled_at"))
-        timed = frame.assign(seconds=(settled - opened).dt.total_seconds())
-        grouped = timed.groupby(["module", "call"], as_index=False)
+        timed = frame.assign(opened=opened, settled=settled).sort_values("opened")
+        kinds = timed.groupby(["module", "call"])
+        before = kinds["settled"].cummax().groupby([timed["module"], timed["call"]]).shift()
+        began = timed["opened"].where(before.isna() | (timed["opened"] > before), before)
+        alone = (timed["settled"] - began).dt.total_seconds().clip(lower=0)
+        grouped = timed.assign(seconds=alone).groupby(["module", "call"], as_index=False)
         return grouped.agg(
             calls=("rows", "size"), rows=("rows", "sum"), seconds=("seconds", "mean")
         )

@@ -18,8 +18,8 @@ from migrator_kit.load.states import Call
 from migrator_kit.mapping.model import Landing
 from migrator_kit.zoho import limits
 
-CALLS_OF_A_JOB = 15
-"""Upload, result, and asking a dozen times how far it is: our assumption for a job of a minute."""
+CALLS_OF_A_JOB = 40
+"""Upload, result, and asking how far it is, for a job of a minute: the client's own rhythm."""
 
 
 class Path(StrEnum):
@@ -31,7 +31,7 @@ class Path(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WriteCost:
-    """What it takes to create some records. `seconds` are those of the calls one by one."""
+    """What it takes to create some records. `seconds` are what the calls add to a load."""
 
     path: Path
     calls: int = 0
@@ -66,7 +66,7 @@ def trays(creates: int, least: int | None) -> list[int]:
 def create_cost(
     creates: int, least: int | None, record_call: Call, seconds: Callable[[Call], float]
 ) -> WriteCost:
-    """Return path and price of new records. `seconds` tells how long a call of a kind takes."""
+    """Return path and price of new records. `seconds` tells what a call of a kind adds."""
     jobs = trays(creates, least)
     single = creates - sum(jobs)
     pages = sum(math.ceil(size / limits.COQL_PAGE) for size in jobs)

@@ -166,7 +166,7 @@ def _count_files(job: LoadJob, step: LoadStep) -> _Counted:
 
 def _cost(job: LoadJob, step: LoadStep, found: _Counted, known: dict[str, float]) -> ModulePlan:
     def seconds(call: Call) -> float:
-        return known.get(f"{step.module} {call}", ASSUMED_SECONDS[call])
+        return known.get(f"{step.module} {call}", ASSUMED_SECONDS[call] / IN_FLIGHT)
 
     counts = found.actions
     create, update = counts[Action.CREATE], counts[Action.UPDATE]
@@ -193,12 +193,12 @@ def _cost(job: LoadJob, step: LoadStep, found: _Counted, known: dict[str, float]
         creating.calls + others,
         creating.credits + limits.credits_for_write(sent)
         + look_ups * limits.credits_for_coql(limits.COQL_PAGE) + looks_cost,
-        busy / IN_FLIGHT / 60, creating.path,
+        busy / 60, creating.path,
     )  # fmt: skip
 
 
 def _measured(job: LoadJob) -> dict[str, float]:
-    """Return mean seconds of a call by module and kind, from this ledger's earlier runs."""
+    """Return the seconds that a call adds, by module and kind, from this ledger's earlier runs."""
     calls = job.ledger.calls()
     names: Iterable[str] = (calls["module"] + " " + calls["call"]).tolist()
     return dict(zip(names, calls["seconds"].tolist(), strict=True))

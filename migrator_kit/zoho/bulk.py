@@ -181,18 +181,19 @@ class Bulk:
 
     def _wait(self, status: Callable[[], Job], job_id: str, most_seconds: float) -> Job:
         started = self._monotonic()
-        pause = 0.25
         while True:
             job = status()
             if job.state.ended:
                 return job
-            if self._monotonic() - started > most_seconds:
+            waited = self._monotonic() - started
+            if waited > most_seconds:
                 raise TransientError(
                     f"Bulk job {job_id} still runs after {most_seconds:.0f} s.",
                     hint="Run the same command again: it goes on waiting for this job.",
                 )
+            # The end of a job is seen late by a twelfth of its time at most.
+            pause = min(max(0.25, min(waited / 2, 1.0), waited / 12), 15.0)
             self._sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
-            pause = min(pause * 1.6, 15.0)
 
     def _fetch(self, path: str, target: Path) -> None:
         def take(response: requests.Response) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +93,20 @@ def test_an_unsettled_batch_is_found_again_with_its_rows(ledger: Ledger) -> None
         writer.mark_sent(second)
     (left,) = ledger.unsettled()
     assert left == second
+
+
+def test_time_of_batches_side_by_side_counts_once(ledger: Ledger) -> None:
+    with ledger.writing("load", "run-1") as writer:
+        batches = [batch_of(writer.next_batch_id(), key) for key in "abc"]
+        began = time.monotonic()
+        writer.exchange([], batches)
+        time.sleep(0.05)
+        settled = [Settled(one, (created(one.rows[0].source_id, "1"),)) for one in batches]
+        writer.exchange(settled, [])
+        elapsed = time.monotonic() - began
+    (row,) = ledger.calls().itertuples(index=False)
+    assert (row.calls, row.rows) == (3, 3)
+    assert 0.04 <= row.calls * row.seconds <= elapsed + 0.01
 
 
 def test_settled_records_stand_in_the_crosswalk_and_the_audit_log(ledger: Ledger) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -86,6 +87,14 @@ def test_bodies_take_times_decimals_and_numpy_numbers():
         "No": 3,
         "Text": "Ελένη",
     }
+
+
+@pytest.mark.parametrize(
+    "value", [math.nan, -math.inf, np.float32("nan"), np.float64("inf"), Decimal("NaN"), [math.nan]]
+)
+def test_a_number_that_is_none_is_refused_not_sent_as_empty(value):
+    with pytest.raises(TerminalError, match="JSON cannot carry"):
+        json_bytes({"data": [{"Amount": value}]})
 
 
 def test_a_body_that_cannot_be_json_names_no_value():
