@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.benchmarks.results import Result, write
 from tests.benchmarks.table import BY_KEY
+
+LONG = "MIGRATOR_BENCHMARK_LONG"
+"""Set by `make bench-long`."""
+
+
+@pytest.fixture
+def long_run() -> None:
+    """Skip what takes longer than all other benchmarks together, unless it was asked for."""
+    if not os.environ.get(LONG):
+        pytest.skip("takes an hour or two: make bench-long")
 
 
 @pytest.fixture

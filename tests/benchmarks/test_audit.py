@@ -1,6 +1,7 @@
 """The audit measured: duplicates and relations against independent truth, a million patients.
 
-`make bench ARGS="-k audit"`; the generated practice is as large as AUDIT_BENCHMARK_PATIENTS says.
+`make bench ARGS="-k audit"`, the million by `make bench-long`; the generated practice is as large
+as AUDIT_BENCHMARK_PATIENTS says.
 """
 
 from __future__ import annotations
@@ -98,6 +99,7 @@ def test_relations_of_open_dental(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(3600)
+@pytest.mark.usefixtures("long_run")
 def test_audit_of_a_million_patients(tmp_path: Path) -> None:
     """Snapshot and audit as commands of their own, so that each one's memory is its own."""
     practice, folder = tmp_path / "practice", tmp_path / "engagement"

@@ -6,7 +6,6 @@ counts; the emulator's memory counts apart. Starts and imports, the same at any 
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -21,7 +20,6 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(6 * 3600)]
 
 MOST_MEGABYTES = 2_000
 SMALL, MEDIUM, LARGE = 20_000, 200_000, 2_000_000
-LONG = "MIGRATOR_BENCHMARK_LONG"
 Record = Callable[[str, float, str], None]
 
 
@@ -83,9 +81,8 @@ def test_twenty_and_two_hundred_thousand_records(tmp_path: Path, record: Record)
     compare(record, Costs(SMALL, tmp_path / "small"), Costs(MEDIUM, tmp_path / "medium"))
 
 
+@pytest.mark.usefixtures("long_run")
 def test_two_million_records(tmp_path: Path, record: Record) -> None:
-    if not os.environ.get(LONG):
-        pytest.skip("takes an hour or two: make bench-long")
     small, large = Costs(MEDIUM, tmp_path / "medium"), Costs(LARGE, tmp_path / "large")
     compare(record, small, large, "-long")
 
