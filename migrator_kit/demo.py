@@ -13,7 +13,11 @@ import requests
 from pydantic import BaseModel, ValidationError
 
 from migrator_kit.chain import Step, run_chain, run_delta_chain
-from migrator_kit.engagement import Engagement, EngagementFile, SourceSettings
+from migrator_kit.engagement import (
+    Engagement,
+    EngagementFile,
+    SourceSettings,
+)
 from migrator_kit.errors import ConfigError
 
 Settings = TypeVar("Settings", bound=BaseModel)

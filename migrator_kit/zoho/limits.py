@@ -137,7 +137,7 @@ _ALIASES = {
 
 def edition_of(name: str | None) -> Edition | None:
     """Return the edition a licence name stands for, whatever its case, or None if unknown."""
-    key = (name or "").strip().lower().replace("_", " ")
+    key = str(name or "").strip().lower().replace("_", " ")
     if key in _ALIASES:
         return _ALIASES[key]
     return Edition(key) if key in set(Edition) else None

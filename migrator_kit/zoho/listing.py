@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ def records(transport: Transport, module: str, fields: Sequence[str]) -> Iterato
     ended = True
     for answer in _pages(transport, path, {**params, "sort_by": "id", "sort_order": "asc"}):
         for row in answer.listed("data"):
-            last = max(last, int(row["id"]))
+            last = max(last, _id_of(row, path))
             yield dict(row)
         ended = not answer.more_records
     if not ended:
@@ -39,6 +39,25 @@ def related(transport: Transport, path: str, fields: Sequence[str]) -> Iterator[
     params = {"fields": ",".join(_names(path, fields)), "per_page": str(limits.LIST_PAGE)}
     for answer in _pages(transport, path, params):
         yield from map(dict, answer.listed("data"))
+
+
+def endless(place: str) -> TerminalError:
+    """Return the error for a list that promises more and lists nothing: it would never end."""
+    return TerminalError(
+        f"GET {place}: a page without records says that more follow.",
+        hint="Check that the address is Zoho CRM's own and nothing stands between.",
+    )
+
+
+def _id_of(row: Mapping[str, Any], place: str) -> int:
+    """Return a record's id. Raises TerminalError where a listing holds one without."""
+    try:
+        return int(row["id"])
+    except (KeyError, TypeError, ValueError):
+        raise TerminalError(
+            f"GET {place}: a listed record has no id.",
+            hint="Check that the address is Zoho CRM's own and nothing stands between.",
+        ) from None
 
 
 def _names(place: str, fields: Sequence[str]) -> list[str]:
@@ -64,11 +83,11 @@ def _windows(
         for answer in _pages(transport, path, asked, since):
             ended = not answer.more_records
             for row in answer.listed("data"):
-                moment = str(row["Modified_Time"])
+                moment = str(row.get("Modified_Time", ""))
                 if moment != newest:
                     newest, at_newest = moment, set()
-                at_newest.add(str(row["id"]))
-                if int(row["id"]) > last and str(row["id"]) not in boundary:
+                at_newest.add(str(row.get("id")))
+                if _id_of(row, path) > last and str(row["id"]) not in boundary:
                     yield {name: row.get(name) for name in names}
         if ended:
             return
@@ -96,9 +115,12 @@ def _pages(
         )
         answer = transport.send(call)
         yield answer
-        seen += len(answer.listed("data"))
+        found = len(answer.listed("data"))
+        seen += found
         if not answer.more_records or seen >= limits.LIST_ROWS:
             return
+        if not found:
+            raise endless(path)
         number += 1
         token = answer.info("next_page_token")
         page = {"page_token": token} if token else {"page": str(number)}

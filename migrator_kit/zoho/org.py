@@ -9,9 +9,12 @@ from typing import Any
 from migrator_kit.errors import TerminalError
 from migrator_kit.zoho.calls import Call
 from migrator_kit.zoho.limits import USERS_PAGE, Edition, edition_of
+from migrator_kit.zoho.listing import endless
 from migrator_kit.zoho.transport import Transport
 
 PATH = "/crm/v8/org"
+_MOST_PAGES = 1_000
+"""Pages of users after which the list is no list any more: 200,000 users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,12 @@ def read_users(transport: Transport, kind: str = "ActiveUsers") -> list[User]:
     while True:
         params = {"type": kind, "page": str(page), "per_page": str(USERS_PAGE)}
         answer = transport.send(Call("GET", "/crm/v8/users", params=params))
-        users.extend(parse_user(item) for item in answer.listed("users"))
+        found = answer.listed("users")
+        users.extend(parse_user(item) for item in found)
         if not answer.more_records:
             return users
+        if not found or page == _MOST_PAGES:
+            raise endless("/crm/v8/users")
         page += 1
 
 
