@@ -163,6 +163,7 @@ def run_demo(
 
     if source is not None and practices > 1:
         raise ConfigError("A group is generated: give --source or --practices, not both.")
+    keep_private()
     folder = _fresh_folder(out, replace=replace)
     staff: tuple[str, ...] = ()
     homes: dict[str, Path] = {}
