@@ -17,6 +17,7 @@ from migrator_kit.engagement import (
     Engagement,
     EngagementFile,
     SourceSettings,
+    keep_private,
 )
 from migrator_kit.errors import ConfigError
 
