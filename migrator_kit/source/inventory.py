@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,10 +14,12 @@ from migrator_kit.source.document_files import examine
 from migrator_kit.source.documents import AttachmentInventory, take_stock
 from migrator_kit.source.duplicates import DuplicateCount, count_duplicates
 from migrator_kit.source.likely_duplicates import LikelyDuplicates, score_duplicates
+from migrator_kit.source.manifest import TableManifest
 from migrator_kit.source.oddities import find_oddities, no_oddities
 from migrator_kit.source.profile import ColumnProfile, profile_table
 from migrator_kit.source.relations import Relation, declared_relations, discover, find_keys
 from migrator_kit.source.rules import Rule
+from migrator_kit.source.scored_pairs import scored_once
 from migrator_kit.source.snapshot import Snapshot
 
 
@@ -143,6 +146,7 @@ def inventory(
     file_limit_mb: float = 25,
     time_zone: str | None = None,
     likely_duplicates: bool = False,
+    scored_in: Path | None = None,
     progress: Progress = SILENT,
 ) -> Inventory:
     """Return the inventory of a snapshot.
@@ -150,7 +154,7 @@ def inventory(
     `known_columns` are the `table.column` (or `table.*`) that the profile knows: all others are
     custom. `file_rows` are the rows that point to files, with a column `file_path`. `time_zone` is
     the practice's, for times at a change of clocks. With `likely_duplicates`, pairs of patients
-    are scored, which takes some seconds more.
+    are scored, which takes some seconds more; once a snapshot where `scored_in` is a folder.
     """
     declared = {name: t.primary_key for name, t in snapshot.manifest.tables.items()}
     connection = snapshot.connect(as_written=None)
@@ -176,7 +180,7 @@ def inventory(
         found |= {name: key for name, key in declared.items() if key}
     finally:
         connection.close()
-    likely = _likely(snapshot, profiles, found) if likely_duplicates else None
+    likely = _likely(snapshot, profiles, found, scored_in) if likely_duplicates else None
     paths = None if file_rows is None else file_rows["file_path"]
     root = snapshot.files_root()
     files = None if root is None else examine(root, limit_mb=file_limit_mb, progress=progress)
@@ -186,7 +190,7 @@ def inventory(
         tables_found=tuple(
             TableInventory(
                 name, table.rows, found.get(name, ()), bool(declared[name]),
-                profiles[name], table.reading,
+                profiles[name], _reading(table),
             )
             for name, table in snapshot.manifest.tables.items()
         ),
@@ -199,7 +203,25 @@ def inventory(
     )  # fmt: skip
 
 
+def _reading(table: TableManifest) -> dict[str, str]:
+    """Return how a table was read: its file, what came up, and from which mark on."""
+    told = table.extraction.told
+    return table.reading | ({"rows": told} if told else {})
+
+
 def _likely(
+    snapshot: Snapshot,
+    profiles: dict[str, tuple[ColumnProfile, ...]],
+    keys: dict[str, tuple[str, ...]],
+    folder: Path | None,
+) -> LikelyDuplicates:
+    if folder is None:
+        return _scored(snapshot, profiles, keys)
+    source = f"{snapshot.digest} {snapshot.notation_digest}"
+    return scored_once(folder, source, lambda: _scored(snapshot, profiles, keys))
+
+
+def _scored(
     snapshot: Snapshot,
     profiles: dict[str, tuple[ColumnProfile, ...]],
     keys: dict[str, tuple[str, ...]],

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LEAST_SCORE = 0.5
 """Pairs below are more likely two people than one."""
 
+MODEL = 1
+"""Version of what is compared and how; results of another one are not used again."""
+
 _BANDS = (0.99, 0.9, 0.5)
 _PAIRS_PER_PATIENT = 15
 _PAIRS_AT_LEAST = 50_000

@@ -52,6 +52,16 @@ class Extraction(_Part):
     gone: int = 0
     """Rows of the snapshot before that the source does not have any more."""
 
+    @property
+    def told(self) -> str:
+        """How the rows were read, in words; empty for the first snapshot of a table."""
+        if self.how == "by watermark":
+            return (
+                f"by {self.column} since {self.since}: {self.rows_read:,} rows read, "
+                f"{self.changed:,} new or changed, {self.gone:,} gone"
+            )
+        return f"read whole, because {self.why}" if self.why else ""
+
 
 class TableManifest(_Part):
     """One table: rows, Arrow type of each column, what the source declares, its parts."""
@@ -121,17 +131,8 @@ class Manifest(_Part):
 
 def extraction_lines(manifest: Manifest) -> list[str]:
     """Return in words how the tables were read, where there was a snapshot before."""
-    lines = []
-    for name, table in manifest.tables.items():
-        how = table.extraction
-        if how.how == "by watermark":
-            lines.append(
-                f"{name}: by {how.column} since {how.since}: {how.rows_read:,} rows read, "
-                f"{how.changed:,} new or changed, {how.gone:,} gone"
-            )
-        elif how.why:
-            lines.append(f"{name}: read whole, because {how.why}")
-    return lines
+    told = {name: table.extraction.told for name, table in manifest.tables.items()}
+    return [f"{name}: {how}" for name, how in told.items() if how]
 
 
 def size_of(path: Path) -> int | None:

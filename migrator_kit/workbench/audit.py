@@ -66,6 +66,7 @@ def inventory_of(session: Session) -> Inventory:
             file_limit_mb=session.engagement.settings.target.file_limit_mb,
             time_zone=session.engagement.settings.source.time_zone,
             likely_duplicates=True,
+            scored_in=session.engagement.private / "likely_duplicates",
             progress=session.progress,
         )
     return session.inventory

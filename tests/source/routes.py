@@ -129,7 +129,7 @@ def as_service(rows: Rows, folder: Path) -> Iterator[str]:
 
 
 _TYPES = {
-    "postgresql": {"DATETIME": "timestamp", "NUMERIC": "numeric(12,2)", "TEXT": "varchar(8000)"},
+    "postgresql": {"DATETIME": "timestamp", "NUMERIC": "numeric(12,2)"},
     "mysql": {"NUMERIC": "decimal(12,2)", "TEXT": "mediumtext"},
 }
 _SERVERS = {"postgresql": "MIGRATOR_TEST_POSTGRES_URL", "mysql": "MIGRATOR_TEST_MARIADB_URL"}
@@ -155,7 +155,8 @@ def as_server(kind: str, rows: Rows) -> Iterator[str]:
             for table in TABLES:
                 columns, values = rows[table.name]
                 kinds = [_kind(kind, table.columns[n].type, n, values) for n in range(len(columns))]
-                listed = ", ".join(f"{c} {k}" for c, k in zip(columns, kinds, strict=True))
+                quote = own.dialect.identifier_preparer.quote
+                listed = ", ".join(f"{quote(c)} {k}" for c, k in zip(columns, kinds, strict=True))
                 key = table.primary_key
                 connection.execute(
                     text(f"CREATE TABLE {table.name} ({listed}, PRIMARY KEY ({key}))")

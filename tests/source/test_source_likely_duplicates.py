@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from migrator_kit.engagement import Engagement
+from migrator_kit.engagement import Engagement, EngagementFile, SourceSettings
 from migrator_kit.sample.generator import generate
 from migrator_kit.source.inventory import Inventory, inventory
 from migrator_kit.source.likely_duplicates import LikelyDuplicates
-from migrator_kit.source.snapshot import take_snapshot
+from migrator_kit.source.snapshot import latest_snapshot, take_snapshot
 
 New = Callable[..., Engagement]
 
@@ -32,11 +32,25 @@ def practice(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "dental" / "practice.db"
 
 
-def test_patients_entered_twice_are_found_and_households_are_not(
-    practice: Path, new_engagement: New
-) -> None:
-    found = inventory(take_snapshot(new_engagement(practice)), likely_duplicates=True)
-    likely = scored(found)
+@pytest.fixture(scope="module")
+def engagement(practice: Path, tmp_path_factory: pytest.TempPathFactory) -> Engagement:
+    settings = EngagementFile(client="Twins", source=SourceSettings(url=str(practice)))
+    made = Engagement.create(tmp_path_factory.mktemp("twins") / "engagement", settings)
+    take_snapshot(made)
+    return made
+
+
+def pairs_in(engagement: Engagement, folder: Path) -> LikelyDuplicates:
+    snapshot = latest_snapshot(engagement)
+    return scored(inventory(snapshot, likely_duplicates=True, scored_in=folder))
+
+
+@pytest.fixture(scope="module")
+def likely(engagement: Engagement) -> LikelyDuplicates:
+    return pairs_in(engagement, engagement.private / "pairs")
+
+
+def test_patients_entered_twice_are_found_and_households_are_not(likely: LikelyDuplicates) -> None:
     # One in forty patients of the sample is a second record of an earlier one.
     assert len(likely.pairs) == pytest.approx(1_000 / 40, rel=0.25)
     assert likely.pairs["score"].between(0.5, 1).all()
@@ -45,10 +59,22 @@ def test_patients_entered_twice_are_found_and_households_are_not(
     assert not set(likely.pairs["record"]) - {f"{n:06d}" for n in range(1_001)}
 
 
-def test_the_same_snapshot_gives_the_same_pairs(practice: Path, new_engagement: New) -> None:
-    snapshot = take_snapshot(new_engagement(practice))
-    one, two = (scored(inventory(snapshot, likely_duplicates=True)).pairs for _ in range(2))
-    assert one.equals(two)
+def test_the_same_snapshot_gives_the_same_pairs(
+    engagement: Engagement, likely: LikelyDuplicates, tmp_path: Path
+) -> None:
+    assert pairs_in(engagement, tmp_path / "anew").pairs.equals(likely.pairs)
+
+
+def test_a_second_audit_of_a_snapshot_does_not_score_again(
+    engagement: Engagement, likely: LikelyDuplicates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = engagement.private / "pairs"
+    with monkeypatch.context() as patched:
+        patched.setattr("migrator_kit.source.inventory.score_duplicates", pytest.fail)
+        again = pairs_in(engagement, folder)
+    assert again.pairs.equals(likely.pairs)
+    assert again.to_json() == likely.to_json()
+    assert (folder.stat().st_mode & 0o777, len(list(folder.iterdir()))) == (0o700, 1)
 
 
 def test_a_list_for_review_holds_tokens_and_the_json_counts_alone(

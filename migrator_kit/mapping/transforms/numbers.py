@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -36,7 +38,7 @@ class DecimalOptions(AmountOptions):
     placeholders: tuple[str, ...] = ()
 
 
-@one_column("decimal", version=2, options=DecimalOptions, gives=NUMBER)
+@one_column("decimal", version=3, options=DecimalOptions, gives=NUMBER)
 def decimal(values: pd.Series, options: DecimalOptions) -> Transformed:
     """A number or an amount of money, currency signs and grouping left out."""
     texts = _digits(to_arrow(values), options.decimal or ".")
@@ -56,7 +58,7 @@ class IntegerOptions(AmountOptions):
     placeholders: tuple[str, ...] = ()
 
 
-@one_column("integer", version=1, options=IntegerOptions, gives=WHOLE)
+@one_column("integer", version=2, options=IntegerOptions, gives=WHOLE)
 def integer(values: pd.Series, options: IntegerOptions) -> Transformed:
     """A whole number; a fraction is refused unless it is zero."""
     texts = _digits(to_arrow(values), options.decimal or ".")
@@ -140,6 +142,10 @@ def _expanded(texts: pa.Array, scientific: pa.Array) -> pa.Array:
     return plain.cast(pa.float64()).cast(pa.string()).cast(texts.type)
 
 
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[+-]?\d+(\.\d+)?", text) is not None
+
+
 def _with_placeholders(
     values: pd.Series, numbers: pa.Array, plain: pa.Array, placeholders: tuple[str, ...]
 ) -> Transformed:
@@ -147,6 +153,9 @@ def _with_placeholders(
     reasons = no_reasons(values.index).mask(~np.asarray(plain), str(RejectReason.BAD_NUMBER))
     refused = np.flatnonzero(reasons.notna())
     words = [int(position) for position in refused if is_placeholder(values.iloc[position])]
+    marks = pa.array([float(mark) for mark in placeholders if _is_number(mark)], NUMBER)
+    # A server of databases writes the placeholder -1 as -1.00.
     empty = values.str.strip().isin([*placeholders])
+    empty |= np.asarray(pc.is_in(numbers.cast(NUMBER), value_set=marks))
     empty.iloc[words] = True
     return Transformed(series.mask(empty), reasons.mask(empty, str(RejectReason.NOT_GIVEN)))
