@@ -328,6 +328,20 @@ class Mapping(_Part):
     second_reviewer: bool = False
     """Whether every row needs two different names; `engagement.yml` can ask for it as well."""
 
+    @model_validator(mode="after")
+    def _one_object_a_module(self) -> Mapping:
+        """Refuse two objects whose records would lie in one module: they are told apart by it."""
+        landed: dict[str, ObjectName] = {}
+        for item in self.objects:
+            if item.landing is Landing.RECORDS and item.module:
+                other = landed.setdefault(item.module, item.object)
+                if other is not item.object:
+                    raise ValueError(
+                        f"{other} and {item.object} cannot both land in {item.module}: "
+                        f"give one of them another `module`"
+                    )
+        return self
+
     def object(self, name: ObjectName) -> ObjectMapping:
         """Return one object's mapping. Raises KeyError where the profile does not have it."""
         for mapping in self.objects:
