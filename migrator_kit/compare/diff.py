@@ -10,6 +10,7 @@ by a column or a slice.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,11 +72,15 @@ class DiffReport:
 
     def differences(self, limit: int = 1_000) -> pd.DataFrame:
         """Return the first cells that are not equal, with their nature and without values."""
-        return self._query(
-            "select object, source_id, field, verdict, nature from {cells} "
-            f"where verdict not in {tuple(map(str, NO_FAULT))} "
-            f"order by {object_rank()}, source_id, field limit {int(limit)}"
-        )
+        return self._query(f"{_DIFFERENCES} limit {int(limit)}")
+
+    def difference_batches(self) -> Iterator[pd.DataFrame]:
+        """Yield all of `differences` in parts that fit in memory; one at least."""
+        with duckdb.connect() as connection:
+            reader = connection.sql(_DIFFERENCES.format(cells=self._cells)).to_arrow_reader(_BATCH)
+            yield reader.schema.empty_table().to_pandas()
+            for batch in reader:
+                yield batch.to_pandas()
 
     def edits(self) -> pd.DataFrame:
         """Return the cells that people changed in Zoho CRM since, and by whom and when."""
@@ -92,11 +97,21 @@ class DiffReport:
             f"order by {object_rank()}, field, verdict, nature"
         )
 
+    @property
+    def _cells(self) -> str:
+        return f"read_parquet({literal(str(self.cells))})"
+
     def _query(self, sql: str) -> pd.DataFrame:
         with duckdb.connect() as connection:
-            return connection.execute(
-                sql.format(cells=f"read_parquet({literal(str(self.cells))})")
-            ).df()
+            return connection.execute(sql.format(cells=self._cells)).df()
+
+
+_BATCH = 100_000
+_DIFFERENCES = (
+    "select object, source_id, field, verdict, nature from {cells} "
+    f"where verdict not in {tuple(map(str, NO_FAULT))} "
+    f"order by {object_rank()}, source_id, field"
+)
 
 
 def field_diff(

@@ -13,6 +13,7 @@ import duckdb
 import pandas as pd
 from rapidfuzz import process
 
+from migrator_kit.compare.mapped import steps_of
 from migrator_kit.engagement import slug
 from migrator_kit.errors import ParameterError
 from migrator_kit.load.ledger import History, Ledger
@@ -22,7 +23,7 @@ from migrator_kit.load.vault import Vault
 from migrator_kit.mapping.dataset import ShapedDataset
 from migrator_kit.mapping.model import FieldMapping, Landing, Mapping, ObjectMapping, ObjectName
 from migrator_kit.mapping.objects import SnapshotTables, clear_errors, opened, rows_sql
-from migrator_kit.mapping.transforms import find
+from migrator_kit.mapping.targets import slot_target
 from migrator_kit.privacy import DataClass
 
 Row = dict[str, Any]
@@ -120,14 +121,18 @@ def _record(
     stations: Stations, item: ObjectMapping, source_id: str, row: Row, field: str | None
 ) -> Lineage:
     module = item.module or ""
-    history = stations.ledger.history(item.object, source_id, module)
+    shaped = _shaped_row(stations.shaped, item.object, source_id)
+    holder = _holder(item, source_id, shaped)
+    history = stations.ledger.history(holder.object, holder.source_id, module)
     known = history.crosswalk.iloc[0] if len(history.crosswalk) else None
     zoho_id = None if known is None or pd.isna(known["zoho_id"]) else str(known["zoho_id"])
     digest = None if known is None or pd.isna(known["payload_digest"]) else known["payload_digest"]
-    written = stations.vault.written(item.object, {source_id: digest}).get(source_id)
-    now = _now(stations.target, item, zoho_id, history)
-    names = field_names(stations.ledger, stations.mapping).get(module, {})
-    shaped = _shaped_row(stations.shaped, item.object, source_id)
+    kept = stations.vault.written(holder.object, {holder.source_id: digest})
+    written = kept.get(holder.source_id)
+    now = _now(stations.target, stations.mapping.object(holder.object), zoho_id, history)
+    known_names = field_names(stations.ledger, stations.mapping).get(module, {})
+    names = {one.target: known_names[target] for one in item.fields
+             if (target := slot_target(one.target, holder.slot)) in known_names}  # fmt: skip
     fields = tuple(
         _field(one, names, row, shaped,
                dict(written.fields) if written else {}, now or {})
@@ -136,6 +141,22 @@ def _record(
                                                  names.get(one.target, "").casefold())
     )  # fmt: skip
     return Lineage(item.object, module, source_id, zoho_id, now is not None, fields, history)
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """The record of Zoho CRM that has the values: the record itself, or the one it is part of."""
+
+    object: ObjectName
+    source_id: str
+    slot: int = 1
+
+
+def _holder(item: ObjectMapping, source_id: str, shaped: Row) -> _Holder:
+    if item.landing is not Landing.FIELDS or item.into is None:
+        return _Holder(item.object, source_id)
+    parent = str(shaped.get("parent_id") or "")
+    return _Holder(item.into, parent, int(shaped.get("slot") or 1))
 
 
 def _field(
@@ -147,17 +168,10 @@ def _field(
     now: Row,
 ) -> FieldLineage:
     api_name = names.get(one.target, one.target)
-    steps = [f"constant {one.constant!r}"] if one.constant is not None else []
-    for step in one.transform:
-        options = ", ".join(f"{key}={value!r}" for key, value in step.options.items())
-        version = find(step.name).version
-        steps.append(f"{step.name} v{version}" + (f" ({options})" if options else ""))
-    if one.lookup:
-        steps.append("lookup of " + " or ".join(map(str, one.lookup)))
     decision = one.decision
     return FieldLineage(
         one.target, api_name, one.sources, tuple(row.get(name) for name in one.columns),
-        tuple(steps), shaped.get(one.target), sent.get(api_name), now.get(api_name),
+        steps_of(one), shaped.get(one.target), sent.get(api_name), now.get(api_name),
         one.data_class,
         f"{decision.by}, {decision.when:%Y-%m-%d %H:%M} UTC" if decision else "nobody yet",
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectName
 from migrator_kit.mapping.targets import slot_target
+from migrator_kit.mapping.transforms import find
 from migrator_kit.privacy import DataClass
 
 
@@ -40,3 +41,28 @@ def vocabulary(row: FieldMapping | None) -> set[str]:
         return set()
     value_map = row.values
     return {*value_map.values(), *(row.create.picklist if row.create else ())}
+
+
+AS_IT_STANDS = "as it stands"
+
+
+def steps_of(row: FieldMapping, *, options: bool = True) -> tuple[str, ...]:
+    """Return what a mapping row does to its source, in order, transforms with their version."""
+    steps = [f"constant {row.constant!r}"] if row.constant is not None else []
+    for step in row.transform:
+        told = ", ".join(f"{key}={value!r}" for key, value in step.options.items())
+        named = f"{step.name} v{find(step.name).version}"
+        steps.append(f"{named} ({told})" if told and options else named)
+    if row.values and not any(step.name == "picklist" for step in row.transform):
+        steps.append("value map")
+    if row.lookup:
+        steps.append("lookup of " + " or ".join(map(str, row.lookup)))
+    return tuple(steps)
+
+
+def way_of(mapping: Mapping, name: ObjectName, target: str) -> str:
+    """Return in words what becomes of a field's source: `as it stands`, or the steps by name."""
+    if target in _OF_FILES:
+        return AS_IT_STANDS
+    row = mapping_row(mapping, name, target)
+    return " → ".join(steps_of(row, options=False)) or AS_IT_STANDS if row else AS_IT_STANDS

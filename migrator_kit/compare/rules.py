@@ -94,6 +94,23 @@ class FieldRule:
             f"'actual': cast({self.actual} as varchar)}}"
         )
 
+    def canonical(self, side: str) -> str:
+        """SQL text of one side in the form that this rule leaves unchanged; null where empty."""
+        match self.kind:
+            case Kind.TEXT | Kind.CHOICE:
+                return f"nullif({_clean(side)}, '')"
+            case Kind.CHOICES:
+                return f"nullif(array_to_string({_sorted(side)}, chr(31)), '')"
+            case Kind.MONEY | Kind.NUMBER:
+                # Adding zero leaves one zero where there are two.
+                return f"cast(round({side}, {_DECIMALS[self.kind]}) + 0.0 as varchar)"
+            case Kind.YES_NO:
+                return f"cast(coalesce({side}, false) as varchar)"
+            case Kind.INSTANT:
+                return f"cast(date_trunc('second', {side}) as varchar)"
+            case _:
+                return f"cast({side} as varchar)"
+
     def _verdict(self) -> str:
         arms = [f"when not ({self.differs}) then '{Verdict.EQUAL}'"]
         if self.hidden:
@@ -122,10 +139,9 @@ class FieldRule:
                 return f"{_clean(e)} = {_clean(a)}"
             case Kind.CHOICES:
                 return f"{_sorted(e)} = {_sorted(a)}"
-            case Kind.MONEY:
-                return f"round({e}, 2) = round({a}, 2)"
-            case Kind.NUMBER:
-                return f"round({e}, 9) = round({a}, 9)"
+            case Kind.MONEY | Kind.NUMBER:
+                decimals = _DECIMALS[self.kind]
+                return f"round({e}, {decimals}) = round({a}, {decimals})"
             case Kind.YES_NO:
                 return f"{e} is null and not {a}"
             case Kind.INSTANT:
@@ -133,6 +149,8 @@ class FieldRule:
             case _:
                 return None
 
+
+_DECIMALS = {Kind.MONEY: 2, Kind.NUMBER: 9}
 
 _RULE_NAMES: dict[Kind, str] = {
     Kind.TEXT: "white space at the ends, line ends",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 import pandas as pd
@@ -17,6 +17,31 @@ OBJECT_COLUMNS = (
     "module", "source", "created", "updated", "matched", "excluded", "merged", "failed",
     "remainder",
 )  # fmt: skip
+
+LIST_TITLES = {
+    "audit_log.csv": "Every write to Zoho CRM, each chained to the one before",
+    "conflicts.csv": "Fields that changed on both sides",
+    "differences.csv": "Every value that is not as the mapping says",
+    "edited_in_zoho.csv": "Values that people changed in Zoho CRM since they arrived",
+    "excluded.csv": "Records that did not move, with the reason",
+    "failed.csv": "Records that Zoho CRM refused, with cause and remedy",
+    "fields.csv": "Every field: how many values arrived, and how",
+    "files_not_moved.csv": "Files that did not move",
+    "gone_from_source.csv": "Records that left the source since the first load",
+    "likely_duplicates.csv": "Pairs of patients that are likely one person",
+    "mapping.xlsx": "Where each column goes, and who said so",
+    "older_in_zoho.csv": "Records that stand in Zoho CRM in an older state",
+    "quality_shaped.csv": "Records that miss an expectation, before the load",
+    "quality_source.csv": "Records that miss an expectation, in the source",
+    "quality_target.csv": "Records that miss an expectation, as read back",
+    "rejects.csv": "Values that could not be carried over as they are",
+    "rollback_held.csv": "Records that an undo left alone, with the reason",
+    "sample_coverage.csv": "What the sample exercises, and what no record does",
+    "sample_differences.csv": "Values of the sample that are not as the mapping says",
+    "sample_fields.csv": "Every field of the sample: how many values arrived, and how",
+    "sample_values.csv": "Every value of the sample, from the source to Zoho CRM",
+}
+"""What the known lists are, in words."""
 
 Objects = Mapping[str, Mapping[str, int | str]]
 
@@ -77,8 +102,16 @@ def write_index(
 def _lists(names: Sequence[str]) -> str:
     if not names:
         return "<p>None were needed.</p>"
-    about = "<p>Record ids and reasons, without values. They open in any spreadsheet.</p>"
-    return f"{about}<ul>{''.join(_link(name, name) for name in names)}</ul>"
+    about = (
+        "<p>They open in any spreadsheet. Records stand in them by their ids; patient data does "
+        "not, or by its shape only.</p>"
+    )
+    return f"{about}<ul>{''.join(_listed(name) for name in names)}</ul>"
+
+
+def _listed(name: str) -> str:
+    title = LIST_TITLES.get(PurePosixPath(name).name)
+    return _link(f"{title} ({name})" if title else name, name)
 
 
 def _link(title: str, name: str) -> str:

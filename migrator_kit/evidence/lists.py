@@ -26,20 +26,29 @@ class ListFile:
     rows: int
 
 
-def write_list(frame: pd.DataFrame, path: Path) -> Path:
-    """Write a frame as CSV (UTF-8 with mark, so that spreadsheets read it) and return the path.
+def write_list(frames: pd.DataFrame | Iterable[pd.DataFrame], path: Path) -> Path:
+    """Write a frame, or the parts of one, as CSV and return the path.
 
-    Text that a spreadsheet would run as a formula is written with a leading apostrophe.
+    UTF-8 with mark, so that spreadsheets read it. Text that a spreadsheet would run as a formula
+    is written with a leading apostrophe.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    parts = [frames] if isinstance(frames, pd.DataFrame) else frames
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        for number, frame in enumerate(parts):
+            _safe(frame).to_csv(file, index=False, header=not number, lineterminator="\n")
+    return path
+
+
+def _safe(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose texts no spreadsheet runs."""
     safe = frame.copy()
     for name in safe.columns:
         if types.is_numeric_dtype(safe[name]):
             continue
         text = safe[name].astype("str")
         safe[name] = text.mask(text.str.lstrip(" ").str.startswith(_FORMULA, na=False), "'" + text)
-    safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
-    return path
+    return safe
 
 
 def cell_of_list(cell: str) -> str:

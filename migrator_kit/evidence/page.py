@@ -85,7 +85,7 @@ def _warnings(head: PageHead) -> str:
     if head.stopped:
         told.append("This run stopped before its end. What follows the last result was not done.")
     if head.revealed:
-        told.append("This page shows patient data readably, as was asked for.")
+        told.append("Patient data is shown readably here, as was asked for.")
     return "".join(f'<div class="finding problem"><p>{text}</p></div>\n' for text in told)
 
 

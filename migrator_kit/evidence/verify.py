@@ -85,11 +85,12 @@ def verify_text(checked: VerifiedPack) -> str:
     if not checked.altered:
         lines.append("Every file is as it was packed.")
     chain = checked.chain
-    lines.append(
-        f"Log of writes: whole, {chain.rows:,} rows."
-        if chain.ok
-        else f"Log of writes: broken at row {chain.broken_at or 'none: it cannot be read'}."
-    )
+    if chain.ok:
+        lines.append(f"Log of writes: whole, {chain.rows:,} rows.")
+    elif chain.broken_at:
+        lines.append(f"Log of writes: broken at row {chain.broken_at:,}.")
+    else:
+        lines.append("Log of writes: it cannot be read.")
     lines.append(f"Signed by {checked.signed_by}." if checked.signed_by else "Not signed.")
     lines.append(f"Digest: {checked.digest or 'none'}")
     return "\n".join(lines)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from migrator_kit.compare.lineage import FieldLineage, Lineage, Stations, lineage
 from migrator_kit.engagement import Engagement
+from migrator_kit.evidence.tables import Block, Table, Tables, facts
 from migrator_kit.load.ledger import open_ledger
 from migrator_kit.load.target import open_target
 from migrator_kit.load.vault import open_vault
@@ -15,8 +17,10 @@ from migrator_kit.mapping.files import load_mapping
 from migrator_kit.mapping.shape import open_shaped
 from migrator_kit.privacy import shape
 from migrator_kit.source.snapshot import latest_snapshot
+from migrator_kit.workbench.comparing import SHAPES
 
 _NONE = "nothing"
+_EMPTY = "–"
 
 
 def explain_record(
@@ -38,12 +42,29 @@ def explain_record(
             latest_snapshot(engagement), load_mapping(engagement), open_shaped(engagement),
             ledger, vault, target,
         )  # fmt: skip
-        found = lineage(stations, module, source_id, field)
-        return [_tree(one, reveal=reveal) for one in found]
+        return lineage_trees(stations, module, source_id, field, reveal=reveal)
     finally:
         target.close()
         vault.close()
         ledger.close()
+
+
+def lineage_trees(
+    stations: Stations,
+    module: str,
+    source_id: str,
+    field: str | None = None,
+    *,
+    reveal: bool = False,
+) -> list[dict[str, Any]]:
+    """Return the lineage of a record as `explain --json` shows it; see `compare.lineage`."""
+    found = lineage(stations, module, source_id, field)
+    return [_tree(one, reveal=reveal) for one in found]
+
+
+def explain_tables(records: Sequence[dict[str, Any]]) -> Tables:
+    """Return lineages as tables: the record, each field's way, every run's outcome, every write."""
+    return Tables([block for record in records for block in _tables(record)])
 
 
 def explain_text(records: list[dict[str, Any]]) -> str:
@@ -58,6 +79,8 @@ def _tree(found: Lineage, *, reveal: bool) -> dict[str, Any]:
         "source_id": found.source_id,
         "zoho_id": found.zoho_id,
         "in_zoho": found.in_zoho,
+        "masked": not reveal and any(one.data_class.is_phi for one in found.fields),
+        "crosswalk": next(iter(_rows(found.history.crosswalk)), None),
         "fields": [_field(one, reveal=reveal) for one in found.fields],
         "outcomes": _rows(found.history.outcomes),
         "writes": _rows(found.history.writes),
@@ -87,6 +110,58 @@ def _value(value: Any, *, shown: bool) -> str | None:
     if isinstance(value, dict) and "id" in value:
         return f"→ {value['id']}"
     return str(value) if shown else shape(value)
+
+
+def _tables(record: dict[str, Any]) -> list[Block]:
+    kept = record["crosswalk"] or {}
+    where = f"{record['object']} {record['source_id']}"
+    now = "there" if record["in_zoho"] else "gone" if record["zoho_id"] else "never arrived"
+    record_facts = facts(
+        where,
+        in_Zoho_CRM=f"{record['module']} {record['zoho_id'] or '(no record)'}: {now}",
+        state_in_the_ledger=kept.get("state") or "not known to the ledger",
+        last_written_by_run=kept.get("run_id") or "none",
+        fields_confirmed_by="; ".join(sorted({one["confirmed"] for one in record["fields"]})),
+    )
+    filled = [one for one in record["fields"] if any(map(one.get, _VALUES)) or any(one["source"])]
+    fields = pd.DataFrame(
+        [
+            {
+                "field": one["field"],
+                "from": ", ".join(one["sources"]) or "no column",
+                "in_the_source": ", ".join(value or _EMPTY for value in one["source"]),
+                "transforms": " → ".join(one["steps"]) or "none",
+                "expected": one["shaped"] or _EMPTY,
+                "sent": one["sent"] or _EMPTY,
+                "now_in_zoho": one["now"] or _EMPTY,
+            }
+            for one in filled
+        ]
+    )
+    notes = [SHAPES] if record["masked"] else []
+    if empty := len(record["fields"]) - len(filled):
+        notes.append(f"{empty} fields that are empty all the way are left out.")
+    return [
+        record_facts,
+        Table(fields, f"{where}: the way of each value", note=" ".join(notes)),
+        _ledger_rows(record["outcomes"], f"{where}: what Zoho CRM answered", "Nothing was sent."),
+        _ledger_rows(record["writes"], f"{where}: rows of the audit log", "Nothing was written."),
+    ]
+
+
+_VALUES = ("shaped", "sent", "now")
+
+
+def _ledger_rows(rows: list[dict[str, Any]], caption: str, empty: str) -> Table:
+    frame = pd.DataFrame(rows).drop(columns=[*_TOLD_ABOVE, *_DIGESTS], errors="ignore")
+    frame = frame.loc[:, frame.notna().any()]
+    if "at" in frame:
+        frame["at"] = pd.to_datetime(frame["at"], utc=True)
+    return Table(frame.rename(columns={"seq": "row"}), caption, empty=empty)
+
+
+_TOLD_ABOVE = ("object", "module", "source_id", "zoho_id")
+_DIGESTS = ("payload_digest", "before_digest", "after_digest", "previous_hash")
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

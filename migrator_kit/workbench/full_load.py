@@ -11,7 +11,7 @@ from migrator_kit.chain import Step, read_state
 from migrator_kit.errors import ParameterError
 from migrator_kit.evidence.findings import Finding, Findings, Level
 from migrator_kit.evidence.lists import write_list
-from migrator_kit.evidence.tables import Table, Tables, facts
+from migrator_kit.evidence.tables import Table, Tables
 from migrator_kit.load.accounts import exclusion_list
 from migrator_kit.load.cutover import CLOCK_FILE, CutoverClock, cutover_clock
 from migrator_kit.load.delta import run_delta_plan
@@ -23,6 +23,7 @@ from migrator_kit.load.triage import reject_list, triage
 from migrator_kit.mapping.model import ObjectName
 from migrator_kit.source.snapshot import moments_of
 from migrator_kit.workbench.comparing import reasons_in_words
+from migrator_kit.workbench.costs import keep_cost
 from migrator_kit.workbench.deltas import read_deltas
 from migrator_kit.workbench.gates import require_signed, seal_tables
 from migrator_kit.workbench.inputs import inputs_table
@@ -214,19 +215,7 @@ def files(session: Session) -> Table:
 
 def cost(session: Session) -> Table:
     """Return calls, credits and minutes as planned and as they were."""
-    made = needed(session.plan, "Full load")
-    report = needed(session.report, "Load")
-    planned = made.table()
-    return facts(
-        "Planned and actual",
-        calls_planned=int(planned["calls"].sum()),
-        calls_made=report.calls,
-        credits_planned=made.credits,
-        credits_used=report.credits,
-        minutes_planned=round(float(planned["minutes"].sum()), 1),
-        minutes_taken=round(report.seconds / 60, 1),
-        share_of_bookkeeping=f"{report.ledger_seconds / max(report.seconds, 1e-9):.0%}",
-    )
+    return keep_cost(session, needed(session.plan, "Full load"), needed(session.report, "Load"))
 
 
 def inputs(session: Session) -> Table:

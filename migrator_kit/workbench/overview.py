@@ -89,6 +89,7 @@ def later_pages(engagement: Engagement) -> list[tuple[str, Path]]:
 def overview_findings(objects: Objects, mapping: Mapping, seal: Seal | None = None) -> Findings:
     """Return what the first page says first: the balance, what did not move, who signed."""
     remainder = sum(int(counts["remainder"]) for counts in objects.values())
+    source = sum(int(counts["source"]) for counts in objects.values())
     failed = sum(int(counts["failed"]) for counts in objects.values())
     excluded = sum(int(counts["excluded"]) for counts in objects.values())
     landed = sum(
@@ -98,7 +99,8 @@ def overview_findings(objects: Objects, mapping: Mapping, seal: Seal | None = No
     found = [
         Finding(
             Level.PROBLEM if remainder else Level.GOOD,
-            f"{landed:,} records and values of ten objects arrived; {remainder} are unaccounted.",
+            f"{landed:,} of {source:,} rows of the ten objects arrived in Zoho CRM; "
+            f"{remainder or 'none'} cannot be accounted for.",
         )
     ]
     if failed:

@@ -116,8 +116,13 @@ def data_classes(snapshot: Snapshot, mapping: Mapping) -> dict[tuple[str, str], 
 def _revealed(engagement: Engagement, records: dict[Step, StepRecord]) -> list[str]:
     """Return the names of executed notebooks that were asked to show patient data."""
     found = []
-    for step, name in NOTEBOOKS.items():
-        text = (engagement.folder / records[step].notebook).read_text(encoding="utf-8")
+    pages = {name: engagement.folder / records[step].notebook for step, name in NOTEBOOKS.items()}
+    pages |= {
+        later_name(page).removesuffix(".html"): page.with_suffix(".ipynb")
+        for _, page in later_pages(engagement)
+    }
+    for name, notebook in pages.items():
+        text = notebook.read_text(encoding="utf-8")
         parameters = json.loads(text)["metadata"].get("papermill", {}).get("parameters", {})
         if parameters.get("reveal"):
             found.append(name)
@@ -202,8 +207,11 @@ def _cover(
 def _sections(mapping: Mapping, told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     note = "Each row of the mapping bears the name of the person who confirmed it, and when."
     yield "Who confirmed what", Table(signatures(mapping), note=note).html()
-    inputs = told["inputs"] | {"audit_log": f"{told['audit']['rows']:,} writes",
-                               "end_of_the_log": told["audit"]["head"]}  # fmt: skip
+    inputs = told["inputs"] | {
+        "audit_log": f"{told['audit']['rows']:,} writes",
+        "end_of_the_log": told["audit"]["head"],
+        "patient_data_shown_on": told["patient_data_shown"] or "no page",
+    }
     yield "What this was made from", facts("SHA-256", **inputs).html()
     yield (
         "How to check it",

@@ -11,6 +11,7 @@ from migrator_kit.compare.digest import target_digest
 from migrator_kit.compare.readback import read_back as read_target
 from migrator_kit.compare.reconcile import ACCOUNT, Reconciliation
 from migrator_kit.compare.reconcile import reconcile as reconcile_sides
+from migrator_kit.compare.row_digests import row_digests
 from migrator_kit.compare.verdicts import Recommendation
 from migrator_kit.evidence import plots
 from migrator_kit.evidence.findings import Finding, Findings, Level
@@ -21,6 +22,7 @@ from migrator_kit.load.provision import field_names
 from migrator_kit.mapping.model import Landing
 from migrator_kit.quality.model import Stage
 from migrator_kit.widgets.desk import Desk
+from migrator_kit.widgets.record_finder import RecordFinder
 from migrator_kit.workbench.attendant import Attendant
 from migrator_kit.workbench.comparing import (
     compare_scope,
@@ -30,12 +32,16 @@ from migrator_kit.workbench.comparing import (
     edits_table,
     with_people_s_edits,
 )
+from migrator_kit.workbench.costs import cost_table
 from migrator_kit.workbench.desk import way_back
 from migrator_kit.workbench.inputs import inputs_table
 from migrator_kit.workbench.quality import Frames, judge, part_frames
 from migrator_kit.workbench.session import Session, needed
+from migrator_kit.workbench.tracing import lineage_box
 
 _READ = "Reconciliation"
+SHOWN_DIGITS = 16
+"""Digits of an object's digest that a page shows."""
 
 
 def read_back(session: Session) -> Table:
@@ -64,6 +70,7 @@ def read_back(session: Session) -> Table:
         progress=session.progress,
     )
     session.diff = with_people_s_edits(session, compared)
+    session.scope = replace(scope, edits=session.diff.edits())
     session.counts = object_counts(session.ledger, session.shaped, session.mapping)
     session.reconciliation = reconcile_sides(
         session.counts,
@@ -71,7 +78,7 @@ def read_back(session: Session) -> Table:
         session.landed,
         session.mapping,
         folder / "work",
-        scope=replace(scope, edits=session.diff.edits()),
+        scope=session.scope,
         diff=session.diff,
         reveal=session.reveal,
         progress=session.progress,
@@ -103,7 +110,7 @@ def verdict(session: Session) -> Tables:
 def balance(session: Session) -> Tables:
     """Return the balance of the ten objects, of a group that of each practice as well."""
     note = "Source = created + updated + matched + excluded + merged + failed + remainder."
-    found = [Table(_result(session).balance, note=note)]
+    found = [Table(_result(session).balance, note=note, watch=("failed", "remainder"))]
     frames = [
         pd.DataFrame(
             object_counts(session.ledger, session.shaped, session.mapping, practice)
@@ -126,7 +133,7 @@ def balance_plot(session: Session) -> plots.Plot:
 def diff(session: Session) -> Tables:
     """Return the field-level diff of all records."""
     report = needed(session.diff, _READ)
-    return Tables([diff_findings(report), diff_table(report)])
+    return Tables([diff_findings(report), diff_table(session, report, "fields.csv")])
 
 
 def differences(session: Session) -> Table:
@@ -141,23 +148,71 @@ def edits(session: Session) -> Table:
 
 def totals(session: Session) -> Table:
     """Return sums, first and last values on both sides."""
-    note = "Values that people changed in Zoho CRM since are counted as they arrived."
-    return Table(_result(session).totals, note=note)
+    note = (
+        "Expected: counted over the practice's data. Landed: over what Zoho CRM returned; values "
+        "that people changed there since are counted as they arrived."
+    )
+    return Table(_result(session).totals, note=note, watch=("agrees",))
 
 
 def picklists(session: Session) -> Table:
     """Return how many records carry each picklist value on both sides."""
-    return Table(_result(session).values)
+    note = "How many records should carry each value, and how many carry it in Zoho CRM."
+    return Table(_result(session).values, note=note, watch=("agrees",))
 
 
 def links(session: Session) -> Table:
     """Return each lookup counted edge by edge."""
-    return Table(_result(session).links)
+    note = "Wrong: linked to another parent. Lost: an orphan in Zoho CRM, its link is empty."
+    return Table(_result(session).links, note=note, watch=("wrong", "lost", "agrees"))
 
 
 def files(session: Session) -> Table:
     """Return the files compared by checksum."""
-    return Table(_result(session).files, empty="No file was to move.")
+    note = "Each file was downloaded again; equal means byte for byte, by SHA-256."
+    return Table(
+        _result(session).files, empty="No file was to move.", note=note,
+        watch=("different", "missing", "agrees"),
+    )  # fmt: skip
+
+
+def digests(session: Session) -> Tables:
+    """Return every record as one keyed digest on both sides, summed up by object."""
+    found = row_digests(
+        session.shaped,
+        needed(session.landed, _READ),
+        session.mapping,
+        session.run_folder / "reconcile",
+        session.engagement.key(),
+        scope=session.scope,
+        progress=session.progress,
+    )
+    records = int(found.objects["records"].sum())
+    if found.different:
+        text = f"{found.different:,} of {records:,} records have another digest in Zoho CRM."
+        finding = Finding(Level.DECISION, text, "The differences above name their fields.")
+    else:
+        text = f"All {records:,} records have the same digest on both sides."
+        finding = Finding(Level.GOOD, text)
+    note = (
+        "A digest is over all fields of a record, keyed with the secret of the engagement. The "
+        f"analyst keeps those of each record in row_digests.parquet (SHA-256 {found.digest})."
+    )
+    shown = found.objects.assign(
+        expected=found.objects["expected"].str[:SHOWN_DIGITS],
+        landed=found.objects["landed"].str[:SHOWN_DIGITS],
+    )
+    return Tables([Findings.of([finding]), Table(shown, note=note, watch=("different",))])
+
+
+def cost(session: Session) -> Table:
+    """Return planned and actual calls, credits and minutes of every load."""
+    return cost_table(session)
+
+
+def trace(session: Session) -> RecordFinder:
+    """Return the box that follows one record from the source to Zoho CRM, with every write."""
+    return lineage_box(session)
 
 
 def target_quality(session: Session) -> Tables:

@@ -28,6 +28,7 @@ from migrator_kit.mapping.decisions import require_confirmed
 from migrator_kit.mapping.shape import shape as shape_snapshot
 from migrator_kit.quality.model import Stage
 from migrator_kit.widgets.decision_box import DecisionBox
+from migrator_kit.widgets.record_finder import RecordFinder
 from migrator_kit.workbench.comparing import (
     compare_scope,
     diff_findings,
@@ -46,7 +47,9 @@ from migrator_kit.workbench.gates import (
 from migrator_kit.workbench.inputs import inputs_table
 from migrator_kit.workbench.quality import judge, shaped_frames
 from migrator_kit.workbench.rollback import digests, undo_findings
+from migrator_kit.workbench.sample_values import keep_values, outcome_table
 from migrator_kit.workbench.session import Session, needed
+from migrator_kit.workbench.tracing import side_by_side_box
 
 
 def shape(session: Session) -> Table:
@@ -171,7 +174,7 @@ def load(session: Session) -> Table:
     """Load the sample, after a look at what the org holds before it."""
     report = run_load(
         session.engagement,
-        scope_of(needed(session.sample, "The sample").keys),
+        scope_of(_keys(session)),
         sample_run(session),
         kind="sample",
         target=session.target,
@@ -182,30 +185,32 @@ def load(session: Session) -> Table:
 
 
 def diff(session: Session) -> Tables:
-    """Read the sample back and compare every field."""
-    keys = needed(session.sample, "The sample").keys
-    names = field_names(session.ledger, session.mapping)
+    """Read the sample back and compare every field; each value is in the list beside the page."""
+    folder = session.run_folder / "sample"
     session.landed = read_back(
         session.target,
         session.ledger,
         session.mapping,
-        names,
-        session.run_folder / "sample" / "landed",
-        scope=scope_of(keys),
+        field_names(session.ledger, session.mapping),
+        folder / "landed",
+        scope=scope_of(_keys(session)),
         shaped=session.shaped,
         progress=session.progress,
     )
+    scope = session.scope = compare_scope(session, keys=_keys(session))
     compared = field_diff(
         session.shaped,
         session.landed,
         session.mapping,
-        session.run_folder / "sample",
-        scope=compare_scope(session, keys=keys),
+        folder,
+        scope=scope,
         compute=session.engagement.settings.compute,
         progress=session.progress,
     )
     session.diff = with_people_s_edits(session, compared)
-    return Tables([diff_findings(session.diff), diff_table(session.diff)])
+    values = keep_values(session, scope, folder)
+    table = diff_table(session, session.diff, "sample_fields.csv")
+    return Tables([diff_findings(session.diff), table, outcome_table(values)])
 
 
 def differences(session: Session) -> Table:
@@ -213,6 +218,11 @@ def differences(session: Session) -> Table:
     return difference_table(
         session, needed(session.diff, "Field-level diff"), "sample_differences.csv"
     )
+
+
+def side_by_side(session: Session) -> RecordFinder:
+    """Return the box that shows a sampled record field by field: expected, in Zoho, outcome."""
+    return side_by_side_box(session)
 
 
 def quiet(session: Session) -> Tables:
@@ -263,7 +273,7 @@ def verdict(session: Session) -> Findings:
     """
     report = needed(session.diff, "Field-level diff")
     proof = needed(session.quiet, "Quiet proof")
-    records = len(needed(session.sample, "The sample").keys)
+    records = len(_keys(session))
     seen = digest_text(report.fields.to_json(), report.records.to_json())
     record = {"run_id": session.run_id, "clean": report.clean, "shaped": session.shaped.digest,
               "records": records, "diff": seen, "quiet": proof.quiet}  # fmt: skip
@@ -295,6 +305,10 @@ def sign_off(session: Session) -> DecisionBox | Tables:
 
     question = "I have seen the sample, its comparison and its undo. Everything may be loaded."
     return DecisionBox(question, "Sign off", act, styled(Findings.of([waits]).html()))
+
+
+def _keys(session: Session) -> pd.DataFrame:
+    return needed(session.sample, "The sample").keys
 
 
 def sample_run(session: Session) -> str:

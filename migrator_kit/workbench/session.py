@@ -21,6 +21,7 @@ from migrator_kit.compare.datasets import Landed
 from migrator_kit.compare.diff import DiffReport
 from migrator_kit.compare.reconcile import Reconciliation
 from migrator_kit.compare.sample import Sample
+from migrator_kit.compare.sides import Scope
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import GateClosed, MigratorError, ParameterError
 from migrator_kit.estimate.estimate import Estimate
@@ -88,6 +89,7 @@ class Session:
     plan: LoadPlan | None = None
     report: LoadReport | None = None
     apart: pd.DataFrame | None = None
+    scope: Scope | None = None
     counts: dict[str, dict[str, int | str]] | None = None
     reconciliation: Reconciliation | None = None
     look_again: Callable[[], None] | None = None

@@ -98,7 +98,7 @@ def practice_mapping() -> Mapping:
         if target in values:
             tree["values"] = values[target]
         if target in money:
-            tree["transform"] = ["money"]
+            tree["transform"] = ["decimal"]
         if target in CREATED:
             tree["create"] = CREATED[target]
         return tree

@@ -119,7 +119,7 @@ def test_a_run_that_stopped_and_data_that_was_revealed_are_said(tmp_path: Path):
     page = page_of(executed(tmp_path, exception=True, parameters={"reveal": True}))
 
     assert "This run stopped before its end." in page
-    assert "This page shows patient data readably" in page
+    assert "Patient data is shown readably here" in page
 
 
 def test_a_log_is_kept_apart(tmp_path: Path):

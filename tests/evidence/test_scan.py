@@ -143,10 +143,13 @@ def test_a_hit_refuses_the_pack_and_names_the_place_not_the_value(
 
 
 def test_the_scan_is_quick(tmp_path: Path, values: PatientValues) -> None:
-    """A demo pack has some ten million characters: here a tenth in a tenth of half a minute."""
+    """A demo pack has some ten million characters: here a tenth in a tenth of half a minute.
+
+    Counted in seconds of the processor: what else the machine does is of no account.
+    """
     words = " ".join(f"word{n} {n} <td>12.5</td>" for n in range(45_000))
     page = tmp_path / "page.html"
     page.write_text(words, encoding="utf-8")
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert scan({"page.html": page}, values) == ()
-    assert time.perf_counter() - begun < 3 * max(1, page.stat().st_size / 1e6)
+    assert time.process_time() - begun < 3 * max(1, page.stat().st_size / 1e6)

@@ -21,6 +21,7 @@ from migrator_kit.source.snapshot import take_snapshot
 from migrator_kit.workbench import sample_diff
 from migrator_kit.workbench.explain import explain_record, explain_text
 from migrator_kit.workbench.reports import open_session
+from migrator_kit.workbench.tracing import lineage_box
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,54 @@ def test_links_and_both_names_are_shown(loaded: Engagement, patient: dict[str, A
     assert fields["Account_Name"]["now"].startswith("→ ")
     assert "lookup of Practice" in fields["Account_Name"]["steps"]
     assert "(Source_System_ID in Zoho CRM)" in explain_text([record])
+
+
+def test_a_policy_is_followed_into_the_numbered_fields_of_its_patient(loaded: Engagement) -> None:
+    with sqlite3.connect(Path(loaded.settings.source.url.removeprefix("sqlite:///"))) as source:
+        policy, patient, member = source.execute(
+            "SELECT policy_id, patient_id, member_id FROM insurance_policies WHERE patient_id IN "
+            "(SELECT patient_id FROM insurance_policies GROUP BY 1 HAVING count(*) > 1) "
+            "AND member_id <> '' ORDER BY priority DESC"
+        ).fetchone()
+    (record,) = explain_record(loaded, "Insurance", policy, reveal=True)
+    fields = {field["field"]: field for field in record["fields"]}
+    held = fields["Insurance_Member_ID__c"]
+    assert held["source"] == [member]
+    assert held["api_name"] in ("Insurance_Member_ID_2", "Insurance_Member_ID_3")
+    assert held["shaped"] == held["sent"] == held["now"] == member.strip()
+    (holder,) = explain_record(loaded, "Patient", patient)
+    assert record["zoho_id"] == holder["zoho_id"]
+    assert record["writes"] == holder["writes"]
+
+
+def test_the_box_of_the_notebook_finds_records_and_masks_them(
+    loaded: Engagement, patient: dict[str, Any]
+) -> None:
+    session = open_session(loaded)
+    box = lineage_box(session)
+    data, _ = box._repr_mimebundle_()
+    assert box.object == "Patient"
+    assert f"Patient {box.source_id}: the way of each value" in data["text/html"]
+
+    box._receive(box, {"kind": "find", "object": "Patient", "source_id": patient["patient_id"]}, [])
+    assert box.message == f"Patient {patient['patient_id']}"
+    assert patient["last_name"] not in box.shown
+    for told in (
+        "email v",
+        "A Person, ",
+        "rows of the audit log",
+        "created",
+        "stands as its shape",
+    ):
+        assert told in box.shown
+    assert "Aa" in box.shown
+
+    box._receive(box, {"kind": "find", "object": "Patient", "source_id": "nobody"}, [])
+    assert "no record with the source id 'nobody'" in box.message
+
+    session.reveal = True
+    session.parameters = {"record": f"Patient/{patient['patient_id']}"}
+    assert patient["last_name"] in lineage_box(session).shown
 
 
 @pytest.mark.parametrize(

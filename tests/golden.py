@@ -1,0 +1,49 @@
+"""Golden files: texts that clients read, kept beside the tests and reviewed in the diff.
+
+    MIGRATOR_GOLDEN=write .venv/bin/python -m pytest tests/workbench/test_client_texts.py
+
+writes them anew. What differs from run to run (ids, digests, times of day) is masked before.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+VARIABLE = "MIGRATOR_GOLDEN"
+
+_MASKS = (
+    (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b"), "RUN"),
+    (re.compile(r"\b\d{19}\b"), "ZOHO-ID"),
+    (re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{16,64}\b"), "DIGEST"),
+    (re.compile(r"[\d.,]+(?= (?:seconds|hours|minutes|changes an hour)\b)"), "#"),
+    (re.compile(r"http://127\.0\.0\.1:\d+"), "http://127.0.0.1:PORT"),
+    (re.compile(r"\bPython \d+\.\d+\.\d+"), "Python 3"),
+    (re.compile(r"[ \t]{2,}"), "  "),
+    (re.compile(r"[ \t]+$", re.MULTILINE), ""),
+    (re.compile(r"-{3,}"), "---"),
+)
+
+
+def masked(text: str, *names: str) -> str:
+    """Return a text without what differs from run to run; `names` are further words to mask."""
+    now = datetime.now(UTC)
+    days = "|".join((now + timedelta(days=n)).strftime("%Y-%m-%d") for n in (-1, 0, 1))
+    text = re.sub(rf"(?:{days})(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?:\+00:00)?", "TODAY", text)
+    for name in names:
+        text = text.replace(name, "NAME")
+    for pattern, word in _MASKS:
+        text = pattern.sub(word, text)
+    return text.strip() + "\n"
+
+
+def same_as_golden(path: Path, text: str) -> None:
+    """Compare a masked text with its golden file, or write the file where that is asked for."""
+    if os.environ.get(VARIABLE) == "write":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return
+    known = path.read_text(encoding="utf-8") if path.exists() else ""
+    assert text == known, f"{path.name} reads otherwise: {VARIABLE}=write keeps what it says now"
