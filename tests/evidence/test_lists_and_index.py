@@ -103,7 +103,7 @@ def test_the_index_leads_to_every_page_and_list(tmp_path: Path):
     links = {link.get_text(): link["href"] for link in page("a")}
     assert links == {
         "Audit": "01_audit.html", "Odd name": "a%20b%3Ac.html",
-        "lists/excluded.csv": "lists/excluded.csv",
+        "Records that did not move, with the reason (lists/excluded.csv)": "lists/excluded.csv",
     }  # fmt: skip
     assert page.header.find(class_="client").string == "Riverside & Sons"
     assert "2026-11-22 18:46 UTC" in page.header.get_text()
