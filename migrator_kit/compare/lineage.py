@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 from rapidfuzz import process
 
-from migrator_kit.compare.mapped import steps_of
+from migrator_kit.compare.mapped import class_of_row, steps_of
 from migrator_kit.engagement import slug
 from migrator_kit.errors import ParameterError
 from migrator_kit.load.ledger import History, Ledger
@@ -172,7 +172,7 @@ def _field(
     return FieldLineage(
         one.target, api_name, one.sources, tuple(row.get(name) for name in one.columns),
         steps_of(one), shaped.get(one.target), sent.get(api_name), now.get(api_name),
-        one.data_class,
+        class_of_row(one),
         f"{decision.by}, {decision.when:%Y-%m-%d %H:%M} UTC" if decision else "nobody yet",
     )  # fmt: skip
 

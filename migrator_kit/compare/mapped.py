@@ -24,6 +24,8 @@ def mapping_row(mapping: Mapping, name: ObjectName, target: str) -> FieldMapping
     return None
 
 
+_NAMED_BY_PEOPLE = frozenset({"File_Name", "file_path", "title"})
+"""Whoever scanned a letter may have named the file after the patient."""
 _OF_FILES = frozenset({"sha256", "size"})
 
 
@@ -32,7 +34,12 @@ def data_class_of(mapping: Mapping, name: ObjectName, target: str) -> DataClass:
     if target in _OF_FILES:
         return DataClass.TECHNICAL
     row = mapping_row(mapping, name, target)
-    return row.data_class if row else DataClass.FREE_TEXT
+    return class_of_row(row) if row else DataClass.FREE_TEXT
+
+
+def class_of_row(row: FieldMapping) -> DataClass:
+    """Return the data class of a row's values as they are shown: names of files are free text."""
+    return DataClass.FREE_TEXT if row.target in _NAMED_BY_PEOPLE else row.data_class
 
 
 def vocabulary(row: FieldMapping | None) -> set[str]:

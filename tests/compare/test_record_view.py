@@ -36,3 +36,11 @@ def test_a_record_that_is_on_one_side_only_gives_nothing(tmp_path, new_practice)
 
     assert shown.empty
     assert list(shown.columns) == list(COLUMNS)
+
+
+def test_names_of_files_may_be_those_of_patients(tmp_path, new_practice):
+    practice = new_practice(tmp_path, patients=12).keep(ObjectName.ATTACHMENT)
+
+    shown = view(practice, ObjectName.ATTACHMENT, "D000001").set_index("field")
+
+    assert shown.loc["File_Name", "data_class"] == DataClass.FREE_TEXT
