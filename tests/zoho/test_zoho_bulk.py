@@ -150,7 +150,7 @@ def test_a_result_file_tells_the_fate_of_each_row(tmp_path):
 def test_a_damaged_result_is_one_clear_error(tmp_path):
     path = tmp_path / "result.zip"
     path.write_bytes(b"<html>")
-    with pytest.raises(TerminalError, match="not a zip"):
+    with pytest.raises(TerminalError, match="in a zip file"):
         bulkfiles.read_result(path)
     path.write_bytes(zipped(Contacts="Key,STATUS\n1,added\n"))
     with pytest.raises(TerminalError, match="lacks the column"):
