@@ -210,7 +210,7 @@ def test_calls_in_flight_stay_below_the_limits(toy, make_client, reply):
         reads = [pool.submit(client.records.get, "Contacts", "1") for _ in range(24)]
         assert all(len(write.result()) == 20 for write in writes)
         assert all(read.result() is None for read in reads)
-    assert client._transport.pacer.writers.peak <= 8
+    assert client._transport.pacer.writers.peak <= client.limits.sub_concurrency == 10
     assert toy.peak <= client.limits.calls_in_flight == 16
 
 
