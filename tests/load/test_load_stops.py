@@ -75,8 +75,10 @@ def test_a_full_disk_stops_the_load_and_it_goes_on_when_there_is_room(
         event.listen(ledger._engine, "connect", narrow)
     else:
         connection = job.vault._connection
+        # The first page of sheets is all but full: the next sheet needs another one.
+        connection.execute("INSERT INTO sheet VALUES (0, zeroblob(3900))")
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+        connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(LedgerError, match="full") as stopped:
         load(job, "run-1")
     assert "run again" in str(stopped.value)
