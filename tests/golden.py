@@ -1,6 +1,6 @@
 """Golden files: texts that clients read, kept beside the tests and reviewed in the diff.
 
-    MIGRATOR_GOLDEN=write .venv/bin/python -m pytest tests/workbench/test_client_texts.py
+    MIGRATOR_GOLDEN=write .venv/bin/python -m pytest tests/compare/test_client_texts.py
 
 writes them anew. What differs from run to run (ids, digests, times of day) is masked before.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 
 VARIABLE = "MIGRATOR_GOLDEN"
@@ -47,3 +48,12 @@ def same_as_golden(path: Path, text: str) -> None:
         return
     known = path.read_text(encoding="utf-8") if path.exists() else ""
     assert text == known, f"{path.name} reads otherwise: {VARIABLE}=write keeps what it says now"
+
+
+def text_of(page: str) -> str:
+    """Return markup as text: cells of a row on one line, blocks under one another."""
+    page = re.sub(r"(?s)<(style|svg|head)\b.*?</\1>", "", page)
+    page = re.sub(r"</t[dh]>\s*(?=<t[dh])", "  ", page)
+    page = re.sub(r"</?(?:p|div|tr|h[1-6]|li|table|dl|ol|ul|nav|header|footer)\b[^>]*>", "\n", page)
+    lines = (line.strip() for line in unescape(re.sub(r"<[^>]+>", "", page)).splitlines())
+    return "\n".join(line for line in lines if line)

@@ -156,7 +156,7 @@ def _damage(facts: ObjectFacts) -> Iterable[Observation]:
         sentence = f"{facts.in_zoho:,} are in Zoho, the load reports {facts.landed:,}."
         yield _levelled(facts, sentence, facts.share(abs(uncounted)) > ROLL_BACK_ABOVE)
     counted = (
-        (facts.missing, "{} not in Zoho though the load reports it landed.", ROLL_BACK_ABOVE),
+        (facts.missing, "{} reported as landed and not in Zoho.", ROLL_BACK_ABOVE),
         (facts.extra, "{} in Zoho that should not be there.", ROLL_BACK_ABOVE),
         (facts.duplicates, "{} in Zoho more than once.", ROLL_BACK_ABOVE),
         (facts.wrong_links, "{} linked to another parent than in the source.", WRONG_LINKS_ABOVE),

@@ -111,7 +111,7 @@ def diff_findings(report: DiffReport) -> Findings:
             found.append(Finding(Level.PROBLEM, text))
     if hidden := int(fields[Verdict.HIDDEN].sum()):
         text = (
-            f"{hidden:,} values of {int((fields[Verdict.HIDDEN] > 0).sum())} fields are hidden by "
+            f"{hidden:,} values (fields: {int((fields[Verdict.HIDDEN] > 0).sum())}) are hidden by "
             f"the org's privacy settings: they were sent, and cannot be read back."
         )
         remedy = "Allow the API to read these fields for the time of the check, and run it again."
@@ -120,7 +120,7 @@ def diff_findings(report: DiffReport) -> Findings:
 
 
 _DAMAGE_WORDS = (
-    (Verdict.CHANGED, "value is another in Zoho CRM", "values are others in Zoho CRM"),
+    (Verdict.CHANGED, "value differs in Zoho CRM", "values differ in Zoho CRM"),
     (Verdict.LOST, "value was lost", "values were lost"),
     (Verdict.UNEXPECTED, "value is there that nobody sent", "values are there that nobody sent"),
     (Verdict.MISSING, "record is missing", "records are missing"),
@@ -194,8 +194,8 @@ def _outcome(verdict: Verdict, nature: str) -> tuple[str, Level]:
             return "lost: empty in Zoho", Level.PROBLEM
         case Verdict.UNEXPECTED:
             return f"unexpected: {nature}", Level.PROBLEM
-        case _:
-            return nature, Level.PROBLEM
+        case Verdict.MISSING | Verdict.EXTRA | Verdict.DUPLICATE:
+            return f"record {nature}", Level.PROBLEM
 
 
 def difference_table(session: Session, report: DiffReport, list_name: str) -> Table:

@@ -132,7 +132,7 @@ def test_missing_and_doubled_records_are_counted(tmp_path, new_practice):
     found = run(practice)
     words = next(one.words for one in found.verdicts if one.object == "Clinical Note")
 
-    assert "1 record not in Zoho though the load reports it landed." in words
+    assert "1 record reported as landed and not in Zoho." in words
     assert "1 record in Zoho more than once." in words
 
 
