@@ -128,10 +128,8 @@ def _tables(record: dict[str, Any]) -> list[Block]:
         [
             {
                 "field": one["field"],
-                "from": ", ".join(one["sources"]) or "no column",
-                "in_the_source": ", ".join(value or _EMPTY for value in one["source"]),
+                "in_the_source": _at_the_source(one),
                 "transforms": " → ".join(one["steps"]) or "none",
-                "expected": one["shaped"] or _EMPTY,
                 "sent": one["sent"] or _EMPTY,
                 "now_in_zoho": one["now"] or _EMPTY,
             }
@@ -147,6 +145,13 @@ def _tables(record: dict[str, Any]) -> list[Block]:
         _ledger_rows(record["outcomes"], f"{where}: what Zoho CRM answered", "Nothing was sent."),
         _ledger_rows(record["writes"], f"{where}: rows of the audit log", "Nothing was written."),
     ]
+
+
+def _at_the_source(field: dict[str, Any]) -> str:
+    """Return what the source holds for a field, and in which columns."""
+    values = ", ".join(value or _EMPTY for value in field["source"])
+    columns = ", ".join(field["sources"])
+    return f"{values} ({columns})" if columns else values
 
 
 _VALUES = ("shaped", "sent", "now")

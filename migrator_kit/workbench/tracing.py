@@ -78,7 +78,7 @@ def side_by_side(session: Session, name: str, source_id: str) -> Table:
     table["outcome"], levels = outcome_words(table["verdict"], table["nature"])
     filled = table[table[["expected", "in_zoho"]].notna().any(axis="columns")]
     shown = masked_by_row(filled, ("expected", "in_zoho"), reveal=session.reveal)
-    columns = ["field", "name_in_zoho", "way", "expected", "in_zoho", "outcome"]
+    columns = ["field", "way", "expected", "in_zoho", "outcome"]
     notes = [] if session.reveal else [SHAPES]
     if empty := len(table) - len(filled):
         notes.append(f"{empty} fields that are empty on both sides are left out.")
