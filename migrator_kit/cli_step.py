@@ -5,6 +5,7 @@ The page may lose its kernel meanwhile: whoever opens it next finds the step her
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from migrator_kit.workbench.long_steps import held, record_end
 def main(arguments: list[str]) -> int:
     """Run `migrator` with the arguments after the folder of the step's files; one at a time."""
     folder, *command = arguments
+    # A program started in the background of a script ignores interrupts, and hands that down.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with held(Path(folder)):
         try:
             from migrator_kit.cli import main as migrator

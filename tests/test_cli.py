@@ -277,7 +277,7 @@ def test_a_wrong_code_page_names_file_and_line(run: Run, tmp_path: Path) -> None
 def test_options_of_init_are_checked(run: Run, practice: Path, tmp_path: Path) -> None:
     new, source = tmp_path / "new", ["--source", practice]
     refused(run("init", new, *source, "--profile", "dento"), "dento", "dent_o_soft", "open_dental")
-    refused(run("init", new, *source, "--time-zone", "Mars/Base"), "time_zone", "Mars/Base")
+    refused(run("init", new, *source, "--time-zone", "Mars/Base"), "time_zone", "Europe/Athens")
     refused(run("init", new, *source, "--client", "x" * 81), "client", "80")
     refused(run("init", practice / "new", *source), str(practice), code=1)
     assert not new.exists()
@@ -307,7 +307,7 @@ def test_a_demo_that_could_not_begin_does_not_block_the_next(run: Run, tmp_path:
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("client:", "speed: high\nclient:", ["engagement.yml:2", "speed"]),
+        ("client:", "speed: high\nclient:", ["engagement.yml:3", "speed"]),
         ("  kind: emulator", "  kind: cloud", ["engagement.yml:", "target.kind", "sandbox"]),
         ("source:", "source: {", ["engagement.yml:"]),
         ("size: 80", "size: 800", ["engagement.yml:", "sample.size", "100"]),

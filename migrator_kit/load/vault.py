@@ -91,6 +91,7 @@ class Vault:
             self._connection.execute("PRAGMA synchronous = FULL")
             for statement in _SCHEMA:
                 self._connection.execute(statement)
+        self._take_over()
 
     def close(self) -> None:
         """Close the file."""
@@ -138,6 +139,24 @@ class Vault:
                         raise _foreign(name, source_id)
                     found[source_id] = Written(fields, frozenset(theirs))
         return found
+
+    def _take_over(self) -> None:
+        """Move images that lie one by one, as they did before there were sheets, into sheets."""
+        with _errors():
+            tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'written'"
+            if self._connection.execute(tables).fetchone() is None:
+                return
+            names = self._connection.execute("SELECT DISTINCT object FROM written").fetchall()
+            query = "SELECT source_id, digest, sealed FROM written WHERE object = ?"
+            for (name,) in names:
+                rows = self._connection.execute(query, (name,))
+                while some := rows.fetchmany(_SHEET):
+                    images = []
+                    for source_id, digest, sealed in some:
+                        fields, theirs = self._open((name, source_id, digest), sealed)
+                        images.append((source_id, digest, Written(fields, frozenset(theirs))))
+                    self.keep_written(name, images)
+            self._connection.execute("DROP TABLE written")
 
     def _sheet(self, name: str, number: int) -> dict[str, Any]:
         query = "SELECT sealed FROM sheet WHERE number = ?"

@@ -99,8 +99,8 @@ def _records(file: TextFile, encoding: str) -> Iterator[Record]:
                 continue
             try:
                 record = json.loads(line)
-            except ValueError:
-                raise _broken(file, number, "is not valid JSON") from None
+            except (ValueError, RecursionError):
+                raise _broken(file, number, "is not valid JSON, or nested too deep") from None
             if not isinstance(record, dict):
                 raise _broken(file, number, "is no JSON object")
             yield {key: _flat(value) for key, value in record.items()}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from migrator_kit.cli import app
 from migrator_kit.docs import FOLDER, PAGES
@@ -64,3 +69,25 @@ def test_every_command_named_exists_with_its_options() -> None:
             }
             for option in re.findall(r"(?<=\s)--[a-z-]+", rest):
                 assert option in known or name == "emulator", f"{block.page}: {name} {option}"
+
+
+@pytest.mark.skipif(
+    "MIGRATOR_DOCS_COMMANDS" not in os.environ,
+    reason="takes minutes: set MIGRATOR_DOCS_COMMANDS=1, as .ci/run does",
+)
+@pytest.mark.slow
+@pytest.mark.timeout(1_500)
+def test_every_command_runs_in_the_order_of_the_pages(tmp_path: Path) -> None:
+    """One practice goes the whole way of the tour; the other pages work on what it left."""
+    programs = str(Path(sys.executable).parent)
+    environment = os.environ | {"PATH": os.pathsep.join((programs, os.environ["PATH"]))}
+    for block in blocks():
+        if not block.runs:
+            continue
+        ended = subprocess.run(
+            ["sh", "-ec", block.text],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert ended.returncode == 0, f"{block.page}:\n{block.text}\n{ended.stderr[-2_000:]}"
+        assert "Traceback" not in ended.stdout + ended.stderr

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from migrator_kit.engagement import Engagement, EngagementFile, RestFile, SourceSettings
+from migrator_kit.engagement import Engagement, EngagementFile, SourceSettings
 from migrator_kit.errors import MigratorError
 from migrator_kit.estimate.tariff import load_tariff
 from migrator_kit.load.owners import read_owners_file
@@ -19,6 +19,7 @@ from migrator_kit.mapping.model import Mapping
 from migrator_kit.mapping.rule_tests import run_rule_tests
 from migrator_kit.mapping.writing import write_mapping
 from migrator_kit.quality.waivers import load_waivers
+from migrator_kit.rest_settings import RestFile
 from migrator_kit.yamlfile import InvalidYaml, load_model
 from tests.fuzz.hunting import hunt, mutated
 from tests.mapping.conftest import (  # noqa: F401 (fixtures)

@@ -97,9 +97,12 @@ def test_a_parent_that_has_not_landed(on_missing: MissingParent, waiting: list[A
     assert "Who_Id" not in payload.rows()[1]
 
 
+# Numbers come out of Arrow columns: 64 bits are the most that a payload can hold.
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+
 values = st.dictionaries(
     st.text(min_size=1, max_size=5),
-    st.one_of(st.text(), st.integers(), st.booleans(), st.lists(st.text(), max_size=3)),
+    st.one_of(st.text(), INTEGERS, st.booleans(), st.lists(st.text(), max_size=3)),
     max_size=5,
 )
 

@@ -45,6 +45,7 @@ def test_many_lines_come_in_parts_and_other_encodings_are_read(tmp_path: Path) -
     ("text", "expected"),
     [
         ('{"id": 1}\n{"id": 2, "name": "cut', r"visits\.jsonl:2: the line is not valid JSON"),
+        ("[" * 100_000, r"visits\.jsonl:1: the line is .* nested too deep"),
         ('{"id": 1}\n\n[1, 2]\n', r"visits\.jsonl:3: the line is no JSON object"),
         ("\n{}\n", "holds no table"),
     ],

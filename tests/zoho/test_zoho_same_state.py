@@ -24,7 +24,9 @@ from migrator_kit.zoho import FieldSpec, ZohoClient, ZohoSettings
 from tests.zoho.two_clients import KEY, ClientHand, Hand, Link, Outcome, Pick, SdkHand
 
 KEYED = ("Accounts", "Contacts", "Deals")
-SYSTEM = {"Created_Time", "Modified_Time", "Last_Activity_Time", "$download_url"}
+SYSTEM = {
+    "Created_Time", "Modified_Time", "Last_Activity_Time", "Closed_Time", "$download_url",
+}  # fmt: skip
 Row = dict[str, Any]
 
 letters = string.ascii_letters + string.digits + "äßέλ漢😀'\"\\<&>%,;-_ "
