@@ -29,6 +29,7 @@ LIST_TITLES = {
     "files_not_moved.csv": "Files that did not move",
     "gone_from_source.csv": "Records that left the source since the first load",
     "likely_duplicates.csv": "Pairs of patients that are likely one person",
+    "mapping.html": "Where each column goes, and who said so, as a page",
     "mapping.xlsx": "Where each column goes, and who said so",
     "older_in_zoho.csv": "Records that stand in Zoho CRM in an older state",
     "quality_shaped.csv": "Records that miss an expectation, before the load",

@@ -118,9 +118,9 @@ def status_text(report: dict[str, Any]) -> str:
     clock = report["cutover_clock"]
     if clock is not None:
         lines.append(
-            f"\nCutover: a freeze of {clock['freeze_minutes']:,.0f} minutes, promised are "
-            f"{clock['promised_minutes']:,.0f} ({clock['changes_per_hour']:,.1f} changes an hour, "
-            f"{clock['rows_per_second']:,.0f} records a second)."
+            f"\nCutover: freeze for {clock['freeze_minutes']:,.1f} of the promised "
+            f"{clock['promised_minutes']:,.0f} minutes ({clock['changes_per_hour']:,.1f} changes "
+            f"an hour, {clock['rows_per_second']:,.0f} records a second)."
         )
     return "\n".join(lines)
 
