@@ -22,6 +22,7 @@ from migrator_kit.load.opening import new_job
 from migrator_kit.load.owners import Owners
 from migrator_kit.load.payload import Column, Layout, Links, build
 from migrator_kit.load.provision import apply_provisioning, provisioning_plan
+from migrator_kit.load.states import Status
 from migrator_kit.load.target import Target
 from migrator_kit.load.vault import Vault
 from migrator_kit.load.writer import Writer
@@ -74,17 +75,27 @@ def load_contacts(
         report = load(job if bulk else replace(job, bulk_from=None), "benchmark")
     step = next(step for step in report.steps if step.module == "Contacts")
     return {
-        "seconds": step.seconds, "records": sum(step.counts.values()), "credits": report.credits,
-        "calls": report.calls, "ledger_seconds": report.ledger_seconds,
+        "seconds": step.seconds, "records": step.counts.get(Status.CREATED, 0),
+        "credits": report.credits, "calls": report.calls,
+        "ledger_seconds": report.ledger_seconds,
     }  # fmt: skip
 
 
 def _keep_nothing() -> None:
-    """Make this process's loader forget: what it would keep is thrown away."""
-    for name in ("exchange", "record"):
-        setattr(Writer, name, lambda *_given, **_named: None)
+    """Make this process's loader forget the contacts; their parents it has to know."""
+    exchange = Writer.exchange
+
+    def of_parents(writer: Writer, settled: Any, opened: Any) -> None:
+        exchange(
+            writer,
+            [one for one in settled if one.batch.object != ObjectName.PATIENT],
+            [one for one in opened if one.object != ObjectName.PATIENT],
+        )
+
+    setattr(Writer, "exchange", of_parents)  # noqa: B010 (a method of the product is replaced)
+    setattr(Writer, "record", lambda *_given: None)  # noqa: B010
     for name in ("keep_written", "keep_before"):
-        setattr(Vault, name, lambda *_given, **_named: None)
+        setattr(Vault, name, lambda *_given: None)
 
 
 def upserts(url: str, calls: int, *, plain: bool) -> dict[str, Any]:
