@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+
+import pandas as pd
 
 from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
 from migrator_kit.load.crm import Crm
+from migrator_kit.load.plain_columns import plain_rows
 from migrator_kit.load.readback import deleted_records
-from migrator_kit.load.states import Status
+from migrator_kit.load.states import Action, Call, Status
+from migrator_kit.load.writer import Writer
 from migrator_kit.zoho.reasons import Reason as Refusal
 from migrator_kit.zoho.results import ItemResult
 
@@ -52,3 +57,25 @@ class DeleteSending:
     def _attachment(self, row: Intended) -> ItemResult:
         parent = (row.parent_module or "", row.parent_id or "")
         return self.client.attachments.delete(*parent, row.zoho_id or "")
+
+
+def delete_sendings(
+    client: Crm, writer: Writer, name: str, module: str, rows: pd.DataFrame, size: int
+) -> Iterator[DeleteSending]:
+    """Yield the calls that delete things of one module, `size` in a batch.
+
+    `rows` has `source_id`, `payload_digest`, `zoho_id`, `parent_module` and `parent_id`; `name` is
+    what the ledger knows them as.
+    """
+    columns = ("source_id", "payload_digest", "zoho_id", "parent_module", "parent_id")
+    intended = [
+        Intended(
+            source_id, Action.DELETE, made or "", zoho_id=zoho_id, parent_module=parent_module,
+            parent_id=parent_id,
+        )
+        for source_id, made, zoho_id, parent_module, parent_id in plain_rows(rows, columns)
+    ]  # fmt: skip
+    for start in range(0, len(intended), size):
+        part = tuple(intended[start : start + size])
+        batch = Batch(writer.next_batch_id(), writer.run_id, name, module, Call.DELETE, part)
+        yield DeleteSending(client, batch)

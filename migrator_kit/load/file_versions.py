@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrator_kit.load.batches import Batch, Intended
-from migrator_kit.load.delete_sending import DeleteSending
+from migrator_kit.load.delete_sending import DeleteSending, delete_sendings
 from migrator_kit.load.job import LoadJob, Parent
-from migrator_kit.load.plain_columns import plain_rows
-from migrator_kit.load.states import REPLACED_FILES, Action, Call
+from migrator_kit.load.states import REPLACED_FILES
 from migrator_kit.load.writer import Writer
 
 ATTACHMENTS = "Attachments"
@@ -31,18 +29,7 @@ def replaced_count(job: LoadJob) -> int:
 
 
 def replaced_sendings(job: LoadJob, writer: Writer) -> Iterator[DeleteSending]:
-    """Yield the calls that remove what a newer version has replaced."""
+    """Return the calls that remove what a newer version has replaced."""
     marks = job.ledger.marks(REPLACED_FILES)
     rows = job.ledger.crosswalk(REPLACED_FILES).merge(marks, on="source_id", how="left")
-    names = ("source_id", "payload_digest", "zoho_id", "parent_module", "parent_id")
-    intended = [
-        Intended(
-            source_id, Action.DELETE, made or "", zoho_id=zoho_id, parent_module=module,
-            parent_id=parent_id,
-        )
-        for source_id, made, zoho_id, module, parent_id in plain_rows(rows, names)
-    ]  # fmt: skip
-    for start in range(0, len(intended), GROUP):
-        number, part = writer.next_batch_id(), tuple(intended[start : start + GROUP])
-        batch = Batch(number, writer.run_id, REPLACED_FILES, ATTACHMENTS, Call.DELETE, part)
-        yield DeleteSending(job.target.client, batch)
+    return delete_sendings(job.target.client, writer, REPLACED_FILES, ATTACHMENTS, rows, GROUP)

@@ -17,8 +17,8 @@ from typing import Any
 import pandas as pd
 
 from migrator_kit.engagement import Engagement
-from migrator_kit.load.batches import Batch, Intended, Settled
-from migrator_kit.load.delete_sending import DeleteSending
+from migrator_kit.load.batches import Settled
+from migrator_kit.load.delete_sending import DeleteSending, delete_sendings
 from migrator_kit.load.file_history import source_of
 from migrator_kit.load.file_versions import ATTACHMENTS, GROUP
 from migrator_kit.load.job import IN_FLIGHT, LoadJob, Scope
@@ -29,7 +29,7 @@ from migrator_kit.load.org_state import org_state
 from migrator_kit.load.plain_columns import plain_rows
 from migrator_kit.load.pump import Pump
 from migrator_kit.load.restoring import plan_restoring, restore_sendings, still_overwritten
-from migrator_kit.load.states import EARLIER_FILES, REMEDIES, Action, Call, Reason, Status
+from migrator_kit.load.states import EARLIER_FILES, REMEDIES, Reason, Status
 from migrator_kit.load.target import Target
 from migrator_kit.load.undo_scope import UndoScope, UndoStep
 from migrator_kit.load.writer import Writer
@@ -257,16 +257,5 @@ class _Undoing:
 
     def _deletions(self, step: UndoStep, rows: pd.DataFrame) -> Iterator[DeleteSending]:
         size = GROUP if step.module == ATTACHMENTS else limits.IDS_PER_DELETE
-        columns = ("source_id", "payload_digest", "zoho_id", "parent_module", "parent_id")
-        intended = [
-            Intended(
-                source_id, Action.DELETE, made or "", zoho_id=zoho_id, parent_module=parent_module,
-                parent_id=parent_id,
-            )
-            for source_id, made, zoho_id, parent_module, parent_id in plain_rows(rows, columns)
-        ]  # fmt: skip
-        for start in range(0, len(intended), size):
-            part = tuple(intended[start : start + size])
-            number, run_id = self._writer.next_batch_id(), self._writer.run_id
-            batch = Batch(number, run_id, step.name, step.module, Call.DELETE, part)
-            yield DeleteSending(self._job.target.client, batch)
+        client = self._job.target.client
+        return delete_sendings(client, self._writer, step.name, step.module, rows, size)
