@@ -117,4 +117,7 @@ def make_estimate(
 
 
 def _told(hours: float) -> str:
-    return f"{hours:,.1f} hours" if hours >= 1 else f"{math.ceil(hours * 60)} minutes"
+    minutes = math.ceil(hours * 60)
+    if hours >= 1:
+        return f"{hours:,.1f} hours"
+    return f"{minutes} minute" if minutes == 1 else f"{minutes} minutes"

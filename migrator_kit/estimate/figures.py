@@ -10,8 +10,16 @@ import duckdb
 from migrator_kit.load.target_fields import target_fields
 from migrator_kit.mapping.bindings import against_snapshot
 from migrator_kit.mapping.model import Landing, Mapping, ObjectMapping, ObjectName
-from migrator_kit.mapping.objects import SnapshotTables, count_rows, opened, quoted, rows_sql
+from migrator_kit.mapping.objects import (
+    SnapshotTables,
+    count_rows,
+    opened,
+    quoted,
+    rows_sql,
+    tables_of,
+)
 from migrator_kit.source.inventory import Inventory
+from migrator_kit.source.profile import ColumnProfile
 
 CLEAR = 0.8
 """A mapping row below this confidence counts as unclear."""
@@ -23,6 +31,8 @@ class Fit(StrEnum):
     ONE_TO_ONE = "one to one"
     PARTLY = "some columns are missing"
     REBUILT = "rebuilt by hand"
+    UNREADABLE = "its SELECT does not fit this source"
+    UNMAPPED = "to be mapped"
     MISSING = "not in this source"
 
 
@@ -52,8 +62,10 @@ class Figures:
 
     objects: tuple[ObjectFigures, ...]
     columns: int = 0
+    """Columns that hold values."""
     unclear: tuple[str, ...] = ()
-    """Columns as `table.column` that no profile knows, or that the mapping is not sure of."""
+    """Columns as `table.column` that hold values, and that no profile knows or the mapping is not
+    sure of. An empty column costs nobody a decision: it is archived."""
     new_fields: tuple[tuple[str, int], ...] = ()
     """Custom fields to create, by module."""
     file_bytes: int = 0
@@ -96,7 +108,7 @@ def figures_of(
     files = found.attachments
     return Figures(
         tuple(objects),
-        columns=len(found.columns_found()),
+        columns=len(_in_use(found)),
         unclear=_unclear(mapping, found),
         new_fields=tuple(modules.items()),
         file_bytes=files.bytes,
@@ -116,9 +128,13 @@ def _object(
     places: set[tuple[object, ...]],
 ) -> ObjectFigures:
     number = next((i for i, one in enumerate(mapping.objects) if one.object is name), None)
-    if number is None or ("objects", number, "select") in places:
-        return ObjectFigures(name, Fit.MISSING)
+    if number is None:
+        return ObjectFigures(name, Fit.MISSING if mapping.objects else Fit.UNMAPPED)
     item = mapping.objects[number]
+    if ("objects", number, "select") in places:
+        home = next(iter(item.fields[0].sources), "").partition(".")[0].casefold()
+        there = home in {table.casefold() for table in tables_of(connection)}
+        return ObjectFigures(name, Fit.UNREADABLE if there else Fit.MISSING)
     broken = any(place[:3] == ("objects", number, "fields") for place in places)
     fit = Fit.PARTLY if broken else Fit.ONE_TO_ONE
     return ObjectFigures(
@@ -158,11 +174,17 @@ def _unclear(mapping: Mapping, found: Inventory) -> tuple[str, ...]:
         if row.confidence < CLEAR and not row.confirmed
         for source in row.sources
     }
-    names = ((f"{one.table}.{one.name}", one.custom) for one in found.columns_found())
     nobody_knows = not mapping.objects
+    named = ((f"{one.table}.{one.name}", one) for one in _in_use(found))
     return tuple(
-        name for name, custom in names if custom or nobody_knows or name.casefold() in unsure
+        name for name, one in named if one.custom or nobody_knows or name.casefold() in unsure
     )
+
+
+def _in_use(found: Inventory) -> list[ColumnProfile]:
+    """Return the columns that hold values; of a schema without any row, all of them."""
+    columns = found.columns_found()
+    return [one for one in columns if one.filled] or columns
 
 
 def _dirt(found: Inventory) -> tuple[tuple[str, int], ...]:

@@ -77,10 +77,15 @@ def compatibility_of(figures: Figures) -> int:
 
 def _compatibility(figures: Figures) -> Factor:
     whole = compatibility_of(figures)
-    others = [
-        f"{one.object}: {one.fit}" for one in figures.objects if one.fit is not Fit.ONE_TO_ONE
-    ]
     found = f"{whole} of 10 objects move one to one"
+    by_fit: dict[Fit, list[str]] = {}
+    for one in figures.objects:
+        by_fit.setdefault(one.fit, []).append(str(one.object))
+    by_fit.pop(Fit.ONE_TO_ONE, None)
+    others = [
+        f"{'all ten' if len(named) == 10 else ', '.join(named)}: {fit}"
+        for fit, named in by_fit.items()
+    ]
     text = f"{found}; {'; '.join(others)}." if others else f"{found}."
     return Factor("Compatibility", _points(10 - whole, _MISSING_OBJECTS), text)
 
@@ -89,7 +94,8 @@ def _clarity(figures: Figures) -> Factor:
     unclear = len(figures.unclear)
     share = unclear / max(figures.columns, 1)
     text = (
-        f"{unclear} of {figures.columns} columns ({share:.1%}) wait for somebody to explain them."
+        f"{unclear:,} of {figures.columns:,} columns with values ({share:.1%}) wait for somebody "
+        "to explain them."
     )
     return Factor("Mapping clarity", _points(share, _UNCLEAR_SHARE), text)
 

@@ -87,7 +87,7 @@ class Price:
 
 def price_of(figures: Figures, tariff: Tariff) -> Price:
     """Return what the tariff asks for these figures; no lines above its limit of records."""
-    known = sum(one.fit is not Fit.MISSING for one in figures.objects)
+    known = sum(one.fit not in (Fit.MISSING, Fit.UNMAPPED) for one in figures.objects)
     lines = (
         PriceLine("Audit, mapping, sample, sign-off", 1, tariff.base),
         PriceLine("Objects in the source", known, tariff.per_object),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator_kit.estimate.estimate import Estimate, make_estimate
-from migrator_kit.estimate.figures import Figures, Fit
+from migrator_kit.estimate.figures import Figures, Fit, ObjectFigures
 from migrator_kit.estimate.pricing import price_of
 from migrator_kit.estimate.tariff import Grade, Tariff
 from migrator_kit.mapping.model import ObjectName
@@ -113,8 +113,12 @@ def test_objects_that_are_not_there_cost_compatibility(tariff: Tariff) -> None:
 
 
 def test_a_source_that_no_profile_knows_is_estimated_by_its_tables(tariff: Tariff) -> None:
-    unknown = Figures((), columns=20, unclear=("t.c",) * 20, unread=5_000)
+    objects = tuple(ObjectFigures(name, Fit.UNMAPPED) for name in ObjectName)
+    unknown = Figures(objects, columns=20, unclear=("t.c",) * 20, unread=5_000)
     made = make_estimate(unknown, tariff, ENTERPRISE)
+    assert made.grading.factors[0].found == (
+        "0 of 10 objects move one to one; all ten: to be mapped."
+    )
     assert (made.compatibility, made.figures.records) == (0, 5_000)
     assert made.grade is Grade.C
     # Nothing is created yet; 50 calls of 100 and three look-ups.

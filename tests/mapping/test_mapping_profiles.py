@@ -7,15 +7,18 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+import duckdb
 import pytest
 
 from migrator_kit.errors import MappingError
+from migrator_kit.mapping.bindings import against_snapshot
 from migrator_kit.mapping.checks import check_mapping
 from migrator_kit.mapping.digests import mapping_digest, row_digest
 from migrator_kit.mapping.files import PROFILES, default_mapping, detect_profile, profile_path
 from migrator_kit.mapping.model import Landing, Mapping, ObjectName
+from migrator_kit.mapping.objects import SnapshotTables
 from migrator_kit.mapping.standard_fields import STANDARD_FIELDS
 from migrator_kit.mapping.targets import slot_target, target_type
 from migrator_kit.mapping.writing import write_mapping
@@ -126,6 +129,22 @@ def test_patient_data_is_classed_as_such(profile: str) -> None:
             row = mapping.object(name).field(target)
             assert row is not None
             assert row.data_class.is_phi, target
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("kind", ["VARCHAR", "BIGINT"])
+def test_selects_run_however_the_source_types_its_columns(profile: str, kind: str) -> None:
+    """Exports give everything as text, lax databases give numbers where text was meant."""
+
+    def connect(**_: Any) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect()
+        for table, columns in columns_of(profile).items():
+            listed = ", ".join(f'"{column}" {kind}' for column in columns)
+            connection.execute(f'CREATE TABLE "{table}" ({listed})')
+        return connection
+
+    snapshot = cast(SnapshotTables, SimpleNamespace(connect=connect))
+    assert list(against_snapshot(default_mapping(profile), snapshot)) == []
 
 
 @pytest.mark.parametrize("profile", PROFILES)
