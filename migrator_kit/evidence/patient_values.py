@@ -25,11 +25,12 @@ from migrator_kit.evidence.windows import (
 )
 from migrator_kit.privacy import DataClass
 from migrator_kit.source.model import quoted
+from migrator_kit.source.profile import SMALL_CELL, plain_text
 from migrator_kit.source.snapshot import Snapshot
 
 LETTERS, MIXED, DIGITS = 4, 5, 7
 """How long a single word must be to be told from chance: letters, with digits, digits alone."""
-SHARED = 5
+SHARED = SMALL_CELL
 """Records that must have a value in common before it tells none of them."""
 PHONE, LONG_PHONE = 7, 9
 """Digits of a phone number; from the second on it is also found behind a country code."""
@@ -132,7 +133,7 @@ class _Gathered:
         self._take_days(connection, source, day, known=not birth)
         if dated or data_class is DataClass.OPERATIONAL:
             return
-        text = f"nfc_normalize(CAST({name} AS VARCHAR))"
+        text = f"nfc_normalize({plain_text(column)})"
         query = (
             f"SELECT {text} AS value FROM {source} WHERE {name} IS NOT NULL "
             f"AND NOT regexp_matches({text}, '{_DAY}') GROUP BY ALL"

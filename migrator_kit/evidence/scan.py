@@ -21,6 +21,7 @@ from migrator_kit.evidence.windows import WORD
 from migrator_kit.privacy import DataClass
 from migrator_kit.progress import SILENT, Progress
 from migrator_kit.source.model import quoted
+from migrator_kit.source.profile import plain_text
 from migrator_kit.source.snapshot import Snapshot
 
 SHOWN = 10
@@ -61,8 +62,9 @@ def refuse(hits: tuple[Hit, ...]) -> None:
     if hits:
         named = "\n".join(f"  - {hit}" for hit in hits[:SHOWN])
         more = f"\n  and {len(hits) - SHOWN} more places" if len(hits) > SHOWN else ""
+        places = "1 place" if len(hits) == 1 else f"{len(hits)} places"
         raise EvidenceError(
-            f"A patient's value stands in {len(hits)} places of the evidence:\n{named}{more}",
+            f"A patient's value stands in {places} of the evidence:\n{named}{more}",
             hint="Mask the column in mapping.yml (data_class) and run the step again; nothing was "
             "packed. What was shown on request is packed by asking again: --revealed",
         )
@@ -83,7 +85,7 @@ def ordinary_words(snapshot: Snapshot, classes: Mapping[tuple[str, str], DataCla
                 continue
             fewest = SHARED if data_class.is_phi else 1
             rows = connection.execute(
-                f"SELECT {quoted(column)} FROM {quoted(table)} "
+                f"SELECT {plain_text(column)} FROM {quoted(table)} "
                 f"WHERE typeof({quoted(column)}) = 'VARCHAR' GROUP BY ALL "
                 f"HAVING count(*) >= {fewest} ORDER BY count(*) DESC, 1 LIMIT {_DISTINCT}"
             ).fetchall()

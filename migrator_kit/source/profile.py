@@ -28,6 +28,7 @@ from migrator_kit.source.model import quoted
 from migrator_kit.source.notation import Settled, as_settled
 
 SMALL_CELL = 5
+"""Rows that must share a value before it may be shown: fewer could tell a person."""
 SAMPLE_ROWS = 20_000
 EXACT_DISTINCT_ROWS = 2_000_000
 MOST_PICKLIST_VALUES = 60
@@ -153,12 +154,16 @@ def _looked_at(column: ColumnProfile, values: pa.Array, settled: Settled | None)
     )
 
 
-def _text(column: str) -> str:
+def plain_text(column: str) -> str:
+    """Return the SQL of a column's values as text, such as are one value to a reader.
+
+    Spaces around them do not matter. Where values are counted, they are counted so.
+    """
     return f"trim(CAST({quoted(column)} AS VARCHAR))"
 
 
 def _filled(column: str) -> str:
-    return f"nullif({_text(column)}, '')"
+    return f"nullif({plain_text(column)}, '')"
 
 
 def _count(

@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
+from migrator_kit.demo import new_engagement, new_group
 from migrator_kit.engagement import Engagement, EngagementFile, SourceSettings
 from migrator_kit.errors import EvidenceError
 from migrator_kit.evidence import pdf
 from migrator_kit.evidence.patient_values import PatientValues, patient_values
 from migrator_kit.evidence.scan import Hit, ordinary_words, refuse, scan
 from migrator_kit.mapping.files import default_mapping
+from migrator_kit.privacy import DataClass
 from migrator_kit.sample import generate
+from migrator_kit.source.inventory import inventory
 from migrator_kit.source.snapshot import take_snapshot
 from migrator_kit.workbench.packing import data_classes
 
@@ -128,6 +131,40 @@ def test_pages_without_patients_are_free_of_hits(
         ]
     )
     assert found(tmp_path, "page.html", f"<p>{text}</p>", values) == ()
+
+
+@pytest.mark.parametrize("practices", [1, 2])
+def test_what_the_audit_shows_is_no_hit_and_rarer_values_are(
+    tmp_path: Path, practices: int
+) -> None:
+    """Both count a value as a reader does: spaces around it do not matter, spelling does."""
+    carriers = ["Quillmere Mutual"] * 4 + ["Quillmere Mutual "]
+    carriers += ["Ostrander Benefit"] * 4 + ["OSTRANDER BENEFIT"] + ["Common Mutual"] * 20
+    places: dict[str, str] = {}
+    for number in range(practices):
+        place = tmp_path / f"practice{number}.db"
+        with sqlite3.connect(place) as database:
+            database.execute(
+                "CREATE TABLE insurance_policies (policy_id INTEGER PRIMARY KEY, carrier_name TEXT)"
+            )
+            own = [(name,) for name in carriers[number::practices]]
+            database.executemany("INSERT INTO insurance_policies (carrier_name) VALUES (?)", own)
+        places[f"practice{number}"] = str(place)
+    home = tmp_path / "engagement"
+    if practices > 1:
+        engagement = new_group(home, places)
+    else:
+        engagement = new_engagement(home, *places.values())
+    snapshot = take_snapshot(engagement)
+    classes = data_classes(snapshot, default_mapping("dent_o_soft"))
+    assert classes["insurance_policies", "carrier_name"] is DataClass.INSURANCE
+    own_values = patient_values(snapshot, classes, ordinary_words(snapshot, classes))
+    shown = set(inventory(snapshot).picklists()["value"])
+    assert "Quillmere Mutual" in shown
+    for value in shown:
+        assert found(tmp_path, "page.html", f"<td>{value}</td>", own_values) == (), value
+    assert "Ostrander Benefit" not in shown
+    assert found(tmp_path, "page.html", "<td>Ostrander Benefit</td>", own_values)
 
 
 def test_a_hit_refuses_the_pack_and_names_the_place_not_the_value(
