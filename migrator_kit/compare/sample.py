@@ -38,6 +38,17 @@ class Sample:
     keys: pd.DataFrame
     coverage: pd.DataFrame
 
+    def not_exercised(self) -> pd.DataFrame:
+        """Return what the sample leaves out: object, kind, field, value and why."""
+        left = self.coverage[self.coverage["state"] != "exercised"]
+        why = left["state"].map(
+            {"no record": "no record has it", "not exercised": "on records not chosen"}
+        )
+        reject = left["kind"] == FeatureKind.REJECT
+        value = left["value"].mask(reject, left["value"].str.replace("_", " "))
+        told = left.assign(value=value, why=why)
+        return told[["object", "kind", "field", "value", "why"]].reset_index(drop=True)
+
     def summary(self) -> pd.DataFrame:
         """Return by kind of feature: how many there are, are exercised, and occur nowhere."""
         counts = pd.crosstab(self.coverage["kind"], self.coverage["state"])
@@ -183,6 +194,8 @@ def _reading_order(item: tuple[Key, int]) -> tuple[int, int, str]:
 
 def _reason(feature: Key) -> str:
     kind, name, value = feature[1].split(SEPARATOR)
+    if kind == FeatureKind.REJECT:
+        value = value.replace("_", " ")
     return f"{kind}: {name}" + (f" = {value}" if value else "")
 
 

@@ -17,6 +17,7 @@ LINE = 130
 LINE_OF_WIDE = 150
 
 _SHORT = 14
+_LONGEST_WORD = 20
 _WORDS_A_LINE = 34
 _NARROWEST = 9.0
 _GAP = 1.5
@@ -57,7 +58,7 @@ def _need(heading: str, cells: pd.Series, is_number: bool) -> tuple[float, bool]
     word = float(cells.str.split().map(_longest).max())
     usual = float(cells.str.len().quantile(0.9))
     if usual <= _SHORT:
-        return max(title, min(word, _SHORT)) + _GAP, True
+        return max(title, usual, min(word, _LONGEST_WORD)) + _GAP, True
     wanted = min(_SHORT + (usual - _SHORT) * 0.4, _WORDS_A_LINE)
     return max(title, wanted, min(word, _WORDS_A_LINE)) + _GAP, False
 

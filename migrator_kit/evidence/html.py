@@ -23,6 +23,8 @@ _SHOWN = ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plai
 _HIDDEN_TAGS = {
     "parameters", "injected-parameters", "remove-cell", "papermill-error-cell-tag",
 }  # fmt: skip
+_SHOWN_FIRST = "shown-first"
+"""Tag of the cell that sums a page up: what it shows stands at the page's head as well."""
 _FIRST_HEADING = re.compile(r"^#[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
 _NAMESPACES = re.compile(
     r'<\?xml.*?\?>|<!DOCTYPE svg.*?>|<metadata>.*?</metadata>| xmlns(:\w+)?="[^"]*"', re.DOTALL
@@ -114,19 +116,32 @@ def _for_readers(notebook: Any) -> Any:
     shown = nbformat.from_dict(copy.deepcopy(notebook))
     shown.metadata.pop("widgets", None)
     title_seen = False
-    cells = []
+    cells: list[Any] = []
+    summary: list[Any] = []
+    head = 0
     for cell in shown.cells:
         if cell.cell_type == "markdown" and not title_seen:
             # The title stands in the page's head.
             cell.source, replaced = _FIRST_HEADING.subn("", cell.source, count=1)
             title_seen = bool(replaced)
+            head = len(cells) + 1
         elif cell.cell_type == "code":
             told = [_output(output) for output in _told_once(cell.outputs)]
             cell.outputs = [output for output in told if _visible(output)]
+            if _SHOWN_FIRST in cell.metadata.get("tags", ()):
+                summary += [_at_head(cell)] if cell.outputs else []
         if cell.cell_type != "code" or cell.outputs:
             cells.append(cell)
-    shown.cells = cells
+    shown.cells = [*cells[:head], *summary, *cells[head:]]
     return shown
+
+
+def _at_head(cell: Any) -> Any:
+    """Return a copy of a cell under a name of its own."""
+    copied = copy.deepcopy(cell)
+    if "id" in copied:
+        copied["id"] = f"{copied['id']}-first"
+    return copied
 
 
 def _visible(output: Any) -> bool:

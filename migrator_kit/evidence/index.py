@@ -37,9 +37,12 @@ LIST_TITLES = {
     "quality_target.csv": "Records that miss an expectation, as read back",
     "rejects.csv": "Values that could not be carried over as they are",
     "rollback_held.csv": "Records that an undo left alone, with the reason",
+    "rules.json": "The same reminder and recall rules, for a program to read",
     "sample_coverage.csv": "What the sample exercises, and what no record does",
     "sample_differences.csv": "Values of the sample that are not as the mapping says",
     "sample_fields.csv": "Every field of the sample: how many values arrived, and how",
+    "sample_held.csv": "Records of the sample that its undo left alone, with the reason",
+    "sample_signs.csv": "Traces of somebody else on records of the sample",
     "sample_values.csv": "Every value of the sample, from the source to Zoho CRM",
 }
 """What the known lists are, in words."""
@@ -89,7 +92,7 @@ def write_index(
             findings.html(),
             f"<h2>The ten objects</h2>{table.html()}",
             f"<h2>Pages</h2><ol>{''.join(_link(t, n) for t, n in pages)}</ol>",
-            f"<h2>Lists</h2>{_lists(lists)}",
+            f"<h2>Lists</h2>{_lists(lists, path.parent)}",
             *(f"<h2>{escape(heading)}</h2>{markup}" for heading, markup in sections),
         ]
     )
@@ -100,19 +103,28 @@ def write_index(
     return path
 
 
-def _lists(names: Sequence[str]) -> str:
+def _lists(names: Sequence[str], folder: Path) -> str:
     if not names:
         return "<p>None were needed.</p>"
     about = (
         "<p>They open in any spreadsheet. Records stand in them by their ids; patient data does "
         "not, or by its shape only.</p>"
     )
-    return f"{about}<ul>{''.join(_listed(name) for name in names)}</ul>"
+    return f"{about}<ul>{''.join(_listed(name, folder) for name in names)}</ul>"
 
 
-def _listed(name: str) -> str:
-    title = LIST_TITLES.get(PurePosixPath(name).name)
+def _listed(name: str, folder: Path) -> str:
+    """Return a list with its title: of a page of text its own, else the one that is known."""
+    title = LIST_TITLES.get(PurePosixPath(name).name) or _title_of_page(folder / name)
     return _link(f"{title} ({name})" if title else name, name)
+
+
+def _title_of_page(page: Path) -> str:
+    if page.suffix != ".md" or not page.is_file():
+        return ""
+    with page.open(encoding="utf-8") as lines:
+        first = next(lines, "")
+    return first.removeprefix("# ").strip() if first.startswith("# ") else ""
 
 
 def _link(title: str, name: str) -> str:

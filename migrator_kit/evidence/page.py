@@ -32,12 +32,15 @@ class PageHead:
     """Patient data is shown readably, on request."""
     stopped: bool = False
     """The run of this page ended before its last step."""
+    made_from: str = "Run"
+    """What `run_id` is the name of, as it stands before it."""
 
 
 def render_page(head: PageHead, body: str) -> str:
     """Return a whole page. Raises EvidenceError where it would not stand alone."""
     client, title = escape(head.client), escape(head.title)
     body, parts = _numbered(body)
+    made_from = escape(head.made_from[:1].lower() + head.made_from[1:])
     page = f"""<!DOCTYPE html>
 <html lang="{escape(head.language)}">
 <head>
@@ -53,13 +56,13 @@ def render_page(head: PageHead, body: str) -> str:
 <header class="page-head">
 <p class="client">{client}</p>
 <h1>{title}</h1>
-<dl><div><dt>Run</dt><dd>{escape(head.run_id)}</dd></div>
+<dl><div><dt>{escape(head.made_from)}</dt><dd>{escape(head.run_id)}</dd></div>
 <div><dt>Date</dt><dd>{escape(head.made)}</dd></div></dl>
 {_warnings(head)}</header>
 {_contents(parts)}<main>
 {body}
 </main>
-<footer class="page-foot">{client} · {title} · run {escape(head.run_id)}</footer>
+<footer class="page-foot">{client} · {title} · {made_from} {escape(head.run_id)}</footer>
 </div>
 </body>
 </html>

@@ -33,7 +33,7 @@ PROVEN = (
 )
 NOT_PROVEN = (
     "Messages that were sent and systems that were called leave no trace on a record.",
-    "Every write asked for silence: `trigger: []` and no cadences (fact sheet 2.2).",
+    "Every write asked Zoho CRM to run no workflow, approval, blueprint or cadence.",
 )
 
 

@@ -258,7 +258,7 @@ _COLUMN_HEADINGS = (
 
 
 def _column_row(column: ColumnProfile) -> dict[str, Any]:
-    lengths = (column.min_length, column.max_length)
+    lengths = dict.fromkeys((column.min_length, column.max_length))
     values = (
         column.table,
         column.name,
@@ -267,7 +267,7 @@ def _column_row(column: ColumnProfile) -> dict[str, Any]:
         column.filled,
         round(100 * column.filled / column.rows, 1) if column.rows else 0.0,
         column.distinct,
-        "" if None in lengths else f"{lengths[0]} to {lengths[1]}",
+        "" if None in lengths else " to ".join(map(str, lengths)),
         _range(column),
         ", ".join(f"{shape} ({rows:,})" for shape, rows in column.shapes[:3]),
         _written(column),

@@ -28,6 +28,10 @@ from migrator_kit.workbench.session import Session
 
 _MOST_TABLES = 14
 """Tables in a plot: the ones with the most rows; the others are in the tables below."""
+_OF_A_COLUMN = (
+    "table", "column", "content", "filled", "distinct", "length", "range", "shapes", "written",
+    "data class", "why",
+)  # fmt: skip
 _MOST_PAIRS = 20
 """Likely duplicates on the page; all of them are in the list."""
 
@@ -155,7 +159,7 @@ def records_per_year(session: Session) -> plots.Plot | Table:
 
 def columns(session: Session) -> Table:
     """Return one row a column, without values of patients."""
-    return Table(inventory_of(session).columns(), limit=800)
+    return _column_table(inventory_of(session).columns())
 
 
 def picklists(session: Session) -> Table:
@@ -165,7 +169,14 @@ def picklists(session: Session) -> Table:
 
 def custom_columns(session: Session) -> Table:
     """Return the columns of this practice's own."""
-    return Table(inventory_of(session).custom_columns(), empty="There are none.")
+    return _column_table(inventory_of(session).custom_columns())
+
+
+def _column_table(found: pd.DataFrame) -> Table:
+    """Return columns for people: what has nothing to say is left out."""
+    shown = found.assign(filled=found["filled %"] / 100)[list(_OF_A_COLUMN)]
+    told = [name for name in shown if not shown[name].astype("str").eq("").all()]
+    return Table(shown[told], empty="There are none.", limit=800, percents=("filled",))
 
 
 def relations(session: Session) -> Table:

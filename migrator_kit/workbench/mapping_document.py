@@ -9,6 +9,7 @@ import pandas as pd
 
 from migrator_kit.engagement import Engagement, digest_file
 from migrator_kit.errors import ParameterError
+from migrator_kit.evidence.findings import Finding, Findings, Level
 from migrator_kit.evidence.page import PageHead, render_page
 from migrator_kit.evidence.tables import Table
 from migrator_kit.mapping.files import load_mapping
@@ -45,13 +46,28 @@ def write_document(engagement: Engagement, path: Path) -> Path:
 def write_page(engagement: Engagement, sheets: dict[str, pd.DataFrame], path: Path) -> Path:
     """Write the sheets as one HTML page that needs no network and no script; return the path."""
     head = PageHead(
-        engagement.settings.client, "The mapping",
-        f"mapping.yml {digest_file(engagement.mapping_path)[:12]}",
-        datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        engagement.settings.client, "The mapping", digest_file(engagement.mapping_path)[:12],
+        datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), made_from="Digest of mapping.yml",
     )  # fmt: skip
-    body = "".join(f"<h2>{name}</h2>\n{Table(frame).html()}\n" for name, frame in sheets.items())
-    path.write_text(render_page(head, body), encoding="utf-8")
+    tables = "".join(f"<h2>{name}</h2>\n{Table(frame).html()}\n" for name, frame in sheets.items())
+    path.write_text(render_page(head, _findings(sheets).html() + tables), encoding="utf-8")
     return path
+
+
+def _findings(sheets: dict[str, pd.DataFrame]) -> Findings:
+    """Return how many rows are decided, and what does not move."""
+    states = pd.concat([sheets["Fields"]["state"], sheets["Not moved"]["state"]])
+    waiting = int((states != "confirmed").sum())
+    if waiting:
+        text = f"{waiting:,} of {len(states):,} rows are not confirmed by a person."
+        found = [Finding(Level.DECISION, text, "Nothing moves before each row is confirmed.")]
+    else:
+        found = [Finding(Level.GOOD, f"All {len(states):,} rows are confirmed.")]
+    behind = len(sheets["Not moved"])
+    if behind:
+        text = f"{behind:,} rows name columns that do not move as fields, each with its reason."
+        found.append(Finding(Level.GOOD, text))
+    return Findings.of(found)
 
 
 def mapping_document(mapping: Mapping) -> dict[str, pd.DataFrame]:

@@ -25,6 +25,7 @@ from migrator_kit.load.rehearsal import run_rehearsal
 from migrator_kit.load.seals import OPENS_WITH
 from migrator_kit.mapping.checks import check_mapping
 from migrator_kit.mapping.decisions import require_confirmed
+from migrator_kit.mapping.model import Landing
 from migrator_kit.mapping.shape import shape as shape_snapshot
 from migrator_kit.quality.model import Stage
 from migrator_kit.widgets.decision_box import DecisionBox
@@ -63,7 +64,9 @@ def shape(session: Session) -> Table:
         {
             "object": str(item.object),
             "source_rows": session.shaped.source_rows(item.object),
-            "ready_to_move": session.shaped.rows(item.object),
+            "ready_to_move": 0
+            if item.landing is Landing.REFERENCE
+            else session.shaped.rows(item.object),
         }
         for item in session.mapping.objects
     ]
@@ -120,7 +123,7 @@ def provision(session: Session) -> Tables:
         )
     ]
     found += [Finding(Level.DECISION, step) for step in plan.manual]
-    names = report.names.drop(columns=["field_id"], errors="ignore")
+    names = report.names.drop(columns=["field_id", "created", "run_id"], errors="ignore")
     states = before.set_index(["module", "logical"])["state"].replace("to create", "created")
     names = names.join(states, on=["module", "logical"])
     return Tables([Findings.of(found), Table(names, "Promised name, label, and API name in Zoho")])
@@ -164,7 +167,14 @@ def choose(session: Session) -> Tables:
     return Tables(
         [
             Table(by_object, f"{len(sample.keys)} records"),
-            Table(sample.summary(), "What of the mapping the sample exercises"),
+            Table(
+                sample.summary(), "What of the mapping the sample exercises", percents=("share",)
+            ),
+            Table(
+                sample.not_exercised(),
+                "What the sample does not exercise",
+                empty="It exercises everything that the mapping names.",
+            ),
             Table(sample.keys, "The chosen records and why", limit=100),
         ]
     )

@@ -72,7 +72,7 @@ def side_by_side(session: Session, name: str, source_id: str) -> Table:
     if found.empty:
         raise ParameterError(
             f"{name} {source_id!r} was not compared: it is not on both sides.",
-            hint="The chosen records are listed above, and in lists/sample_records.csv.",
+            hint="The chosen records are listed above, with why each was chosen.",
         )
     table = found.rename(columns={"actual": "in_zoho", "api_name": "name_in_zoho"})
     table["outcome"], levels = outcome_words(table["verdict"], table["nature"])

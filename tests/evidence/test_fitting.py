@@ -49,6 +49,19 @@ def test_in_a_crowded_table_short_columns_keep_their_room():
     assert sum(shares) == pytest.approx(1)
 
 
+def test_names_of_several_words_stay_on_one_line():
+    frame = pd.DataFrame(
+        {"object": ["Treatment Plan"] * 9 + ["Appointment"], "table": ["insurance_policies"] * 10,
+         **{f"count{n}": [0] * 10 for n in range(6)}, "way": ["text, then truncate"] * 10}
+    )  # fmt: skip
+
+    shares = shares_of(frame, wide=True)
+
+    assert shares is not None
+    assert shares[0] * 150 >= len("Treatment Plan")
+    assert shares[1] * 150 >= len("insurance_policies")
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.text(max_size=60), min_size=1, max_size=4),

@@ -63,6 +63,25 @@ def test_a_page_has_results_and_no_code_parameters_or_script(tmp_path: Path):
     assert page.count(CSS) == 1
 
 
+def test_what_sums_a_page_up_stands_at_its_head(tmp_path: Path):
+    path = executed(tmp_path, html_output("<p>Details.</p>"))
+    notebook = nbformat.read(path, as_version=4)
+    verdict = new_code_cell("verdict()", outputs=[html_output("<p>All arrived.</p>")])
+    verdict.metadata["tags"] = ["shown-first"]
+    notebook.cells += [new_markdown_cell("## Verdict"), verdict]
+    nbformat.write(notebook, path)
+    page = page_of(path)
+
+    assert page.count("All arrived.") == 2
+    order = ["Prose.", "All arrived.", "Details.", "Verdict</h2>", "All arrived."]
+    places = [page.index(order[0])]
+    for text in order[1:]:
+        places.append(page.index(text, places[-1]))
+    verdict.outputs = []
+    nbformat.write(notebook, path)
+    assert "All arrived." not in page_of(path)
+
+
 def test_the_head_names_client_title_run_and_date(tmp_path: Path):
     page = BeautifulSoup(page_of(executed(tmp_path)), "html.parser")
 

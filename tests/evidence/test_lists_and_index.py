@@ -13,44 +13,13 @@ from hypothesis import strategies as st
 
 from migrator_kit.evidence.findings import Finding, Findings, Level
 from migrator_kit.evidence.index import object_table, write_index
-from migrator_kit.evidence.lists import write_list, write_standard_lists
+from migrator_kit.evidence.lists import write_list
 from migrator_kit.mapping.model import ObjectName
-
-EXCLUDED = pd.DataFrame(
-    [
-        ("Patient", "000009", "duplicate_key", "Decide which row is right."),
-        ("Attachment", "D3", "file_oversize", "Kept outside."),
-        ("Attachment", "D1", "file_missing", "Put the file there."),
-        ("Attachment", "D2", "file_empty", "Restore it."),
-    ],
-    columns=["object", "source_id", "reason", "remedy"],
-)
-REJECTS = pd.DataFrame(
-    [("Patient", "000001", "Phone", "bad_phone", "emptied", "a phone number", "Look.", "555-RAW")],
-    columns=["object", "source_id", "field", "reason", "action", "expected", "remedy", "value"],
-)
-FAILED = pd.DataFrame(
-    columns=["module", "object", "source_id", "status", "code", "reason", "field"]
-)
 
 
 def read(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         return list(csv.DictReader(stream))
-
-
-def test_the_five_lists_hold_keys_and_reasons_and_no_values(tmp_path: Path):
-    lists = write_standard_lists(tmp_path, excluded=EXCLUDED, rejects=REJECTS, failed=FAILED)
-
-    assert [(one.path.name, one.rows) for one in lists] == [
-        ("excluded.csv", 4), ("rejects.csv", 1), ("failed.csv", 0), ("files_oversize.csv", 1),
-        ("files_missing.csv", 2),
-    ]  # fmt: skip
-    assert [row["source_id"] for row in read(tmp_path / "files_missing.csv")] == ["D1", "D2"]
-    assert [row["source_id"] for row in read(tmp_path / "files_oversize.csv")] == ["D3"]
-    everything = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-    assert b"555-RAW" not in everything
-    assert b"bad_phone" in everything
 
 
 def test_lists_do_not_run_as_formulas(tmp_path: Path):
@@ -107,6 +76,20 @@ def test_the_index_leads_to_every_page_and_list(tmp_path: Path):
     }  # fmt: skip
     assert page.header.find(class_="client").string == "Riverside & Sons"
     assert "2026-11-22 18:46 UTC" in page.header.get_text()
+
+
+def test_pages_of_text_bear_their_own_title(tmp_path: Path):
+    rules = tmp_path / "lists" / "reminders_and_recalls"
+    rules.mkdir(parents=True)
+    (rules / "rm01.md").write_text("# Birthday greeting\n\nReminder rule RM01.\n")
+    (rules / "odd.md").write_text("No heading\n")
+    names = [f"lists/reminders_and_recalls/{name}" for name in ("rm01.md", "odd.md", "rules.json")]
+    links = [link.get_text() for link in index_of(tmp_path, lists=names).find_all("li")[-3:]]
+
+    assert links == [
+        f"Birthday greeting ({names[0]})", names[1],
+        f"The same reminder and recall rules, for a program to read ({names[2]})",
+    ]  # fmt: skip
 
 
 def test_the_index_closes_the_books_of_the_ten_objects(tmp_path: Path):
