@@ -9,14 +9,21 @@ import pandas as pd
 
 from migrator_kit.load.target_fields import target_fields
 from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectMapping
-from migrator_kit.mapping.objects import SnapshotTables, clear_errors, opened, quoted, rows_sql
+from migrator_kit.mapping.objects import (
+    SnapshotTables,
+    clear_errors,
+    opened,
+    quoted,
+    rows_sql,
+    select_columns,
+)
 from migrator_kit.mapping.targets import TargetType, target_type
 from migrator_kit.source.contents import Content
 from migrator_kit.source.inventory import Inventory
 from migrator_kit.source.profile import ColumnProfile
 from migrator_kit.zoho.limits import Limits
 
-STAGE = "Stage"
+_TEXT = "VARCHAR"
 _AS_IT_IS = frozenset({"text", "clean", "case", "truncate", "email", "phone", "website"})
 """Transforms after which a value is about as long as it was: its own length decides."""
 _TYPED = frozenset({"date", "datetime", "decimal", "integer", "email"})
@@ -102,7 +109,7 @@ def misfits(snapshot: SnapshotTables, mapping: Mapping, found: Inventory) -> pd.
             rows += [
                 (str(item.object), row.target, _source(row), "another type", one.filled,
                  f"looks like {one.content}, the field is {kind.data_type}")
-                for row, one, kind in _of_another_type(item, columns)
+                for row, one, kind in _of_another_type(connection, item, columns)
             ]  # fmt: skip
     names = ["object", "field", "column", "what", "rows", "detail"]
     return pd.DataFrame(rows, columns=names).astype({"rows": "int64"})
@@ -136,8 +143,14 @@ def _too_long(
 
 
 def _of_another_type(
-    item: ObjectMapping, columns: dict[str, ColumnProfile]
+    connection: duckdb.DuckDBPyConnection, item: ObjectMapping, columns: dict[str, ColumnProfile]
 ) -> Iterator[tuple[FieldMapping, ColumnProfile, TargetType]]:
+    """Give the rows whose column looks like something else than their field takes.
+
+    Where the SELECT makes a number or a date of a text, it answers for what comes out of it.
+    """
+    with clear_errors(item.object):
+        given = select_columns(connection, rows_sql(connection, item))
     for row in item.fields:
         kind = target_type(item, row)
         alone = len(row.columns) == len(row.sources) == 1
@@ -145,7 +158,10 @@ def _of_another_type(
         if kind is None or kind.data_type not in _EXPECTED or not (alone and typed):
             continue
         one = columns.get(row.sources[0].casefold())
-        if one is not None and one.filled and one.content not in _EXPECTED[kind.data_type]:
+        if one is None or not one.filled or one.content in _EXPECTED[kind.data_type]:
+            continue
+        made = one.type == "string" and given.get(row.columns[0], _TEXT) != _TEXT
+        if not made:
             yield row, one, kind
 
 
