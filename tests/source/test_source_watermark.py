@@ -19,11 +19,12 @@ from migrator_kit.source.sql import SqlSource
 from migrator_kit.source.sqlite import SqliteSource
 
 ROWS = 3_000
+SERVERS = {"postgresql": "MIGRATOR_TEST_POSTGRES_URL", "mariadb": "MIGRATOR_TEST_MARIADB_URL"}
 New = Callable[..., Engagement]
 Change = Callable[[str], None]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", *SERVERS])
 def practice(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Change]]:
     """A practice of one table, by address, and a way to change it."""
     if request.param == "sqlite":
@@ -31,9 +32,9 @@ def practice(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
         engine = create_engine(f"sqlite:///{path}")
         yield from filled(engine, str(path))
         return
-    address = os.environ.get("MIGRATOR_TEST_POSTGRES_URL")
+    address = os.environ.get(SERVERS[request.param])
     if not address:
-        pytest.skip("MIGRATOR_TEST_POSTGRES_URL names no server")
+        pytest.skip(f"{SERVERS[request.param]} names no server")
     admin = create_engine(address, isolation_level="AUTOCOMMIT")
     name = f"migrator_watermark_{os.getpid()}"
     with admin.connect() as connection:
@@ -55,9 +56,10 @@ def filled(engine: Engine, address: str) -> Iterator[tuple[str, Change]]:
         with engine.begin() as connection:
             connection.execute(text(sql))
 
+    moment = "timestamp" if engine.dialect.name == "postgresql" else "datetime"
     change(
         "CREATE TABLE patients (patient_id varchar(10) PRIMARY KEY, name varchar(80), "
-        "visits integer, balance numeric(10,2), modified_at timestamp)"
+        f"visits integer, balance numeric(10,2), modified_at {moment})"
     )
     rows = ", ".join(
         f"('P{n:05d}', 'Name {n}', {n % 7}, {n}.50, '2025-01-{1 + n % 28:02d} 10:00:00')"
