@@ -94,7 +94,8 @@ def findings(session: Session) -> Findings:
     ]
     if not source_mapping(session).objects:
         text = "No profile knows this program's tables: every column needs a decision."
-        sentences.append(Finding(Level.DECISION, text, "Name a profile in engagement.yml."))
+        remedy = "Let the tool propose what they become: migrator propose, or notebook 02."
+        sentences.append(Finding(Level.DECISION, text, remedy))
     if custom:
         text = f"{custom} columns are this practice's own."
         sentences.append(Finding(Level.DECISION, text, "Decide in the mapping what they become."))
@@ -105,6 +106,11 @@ def findings(session: Session) -> Findings:
     if found.duplicates.surplus:
         text = f"Patients like another one, by name and birth date: {found.duplicates.surplus:,}."
         remedy = "They are never merged silently; look at them in the practice's program."
+        sentences.append(Finding(Level.DECISION, text, remedy))
+    if len(found.oddities):
+        odd = int(found.oddities["rows"].sum())
+        text = f"{odd:,} values are read without an error and cannot be right."
+        remedy = "What looks wrong, below, says where, and what they do to the migration."
         sentences.append(Finding(Level.DECISION, text, remedy))
     if files.missing or files.oversize or files.empty:
         text = (
@@ -157,9 +163,21 @@ def records_per_year(session: Session) -> plots.Plot | Table:
     return plots.per_year(counts)
 
 
-def columns(session: Session) -> Table:
-    """Return one row a column, without values of patients."""
-    return _column_table(inventory_of(session).columns())
+def columns(session: Session) -> Tables:
+    """Return one row a column that holds values, none of a patient's, and name the empty ones.
+
+    Of a schema without any row all columns are shown.
+    """
+    found = inventory_of(session).columns()
+    filled = (found["filled"] > 0) | (not found["filled"].any())
+    empty = found[~filled].groupby("table", sort=False)["column"].agg([", ".join, "size"])
+    listed = empty.reset_index().set_axis(["table", "without a value", "columns"], axis="columns")
+    return Tables(
+        [
+            _column_table(found[filled]),
+            Table(listed, "Columns without any value", empty="Every column holds some."),
+        ]
+    )
 
 
 def picklists(session: Session) -> Table:
@@ -213,8 +231,9 @@ def likely_duplicates(session: Session) -> Tables:
     level = Level.DECISION if len(found.pairs) else Level.GOOD
     note = "Record ids. Compared: " + ", ".join(found.columns) + ". Nothing is merged by itself."
     shown = found.pairs.head(_MOST_PAIRS).rename(columns={"like": "like record"})
+    remedy = "Decide in the practice's program or after the move." if len(found.pairs) else ""
     return Tables(
-        [Findings.of([Finding(level, text, "Decide in Dent-O-Soft or after the move.")]),
+        [Findings.of([Finding(level, text, remedy)]),
          Table(shown, note=note, empty="No pair is likely.")]
     )  # fmt: skip
 
