@@ -74,14 +74,13 @@ class Utf8Stream:
         self._stream = stream
         self._rest = b""
         self._ended = False
-        self._decoder = (
-            None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)("strict")
-        )
+        self._is_utf8 = encoding == "utf-8"
+        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
 
     def read(self, size: int) -> bytes:
         """Return at most `size` bytes; none at the end."""
-        if self._decoder is None:
-            return self._stream.read(size)
+        if self._is_utf8:
+            return self._as_it_is(size)
         # As much as is asked for: a row may be as long as one answer, and no longer.
         blocks = [self._rest]
         held = len(self._rest)
@@ -97,6 +96,20 @@ class Utf8Stream:
         whole = b"".join(blocks)
         self._rest = whole[size:]
         return whole[:size]
+
+    def _as_it_is(self, size: int) -> bytes:
+        """Return bytes of the file that are text already, once they are known to be."""
+        if self._ended:
+            return b""
+        block = self._stream.read(size)
+        self._ended = not block
+        try:
+            # The reader shows a ragged row as text: bytes that are none would fail in its thread.
+            self._decoder.decode(block, final=self._ended)
+        except UnicodeError:
+            self._reading.undecodable = self._ended = True
+            return b""
+        return block
 
     def readable(self) -> bool:
         """Whether it can be read."""

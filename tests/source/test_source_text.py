@@ -157,6 +157,13 @@ def test_bad_bytes_name_the_line(exports: Path) -> None:
         read(exports, encoding="utf-8")
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_bad_bytes_in_a_ragged_row_name_the_line(exports: Path) -> None:
+    (exports / "patients.csv").write_bytes(b"id,name\n1,a\n2,\xff\xfe,x\n3,c\n")
+    with pytest.raises(SourceError, match=r"patients\.csv, line 3: the bytes are not utf-8"):
+        read(exports, encoding="utf-8")
+
+
 def test_names_that_are_missing_or_repeated_get_one_of_their_own(exports: Path) -> None:
     (exports / "patients.csv").write_text("Phone,phone,,id\n1,2,3,4\n")
     assert read(exports).column_names == ["Phone", "phone_2", "column_3", "id"]
@@ -275,6 +282,9 @@ def test_a_file_of_random_bytes_ends_in_a_message_every_time(exports: Path) -> N
     [
         (b"id,name\n" + bytes(range(128, 256)) * 40, "cp1253", True),
         ("id,name\n1,Μαρία\n".encode("cp1253"), "cp1253", False),
+        (b"id,name\n1,a\n2,\xff,x\n" * 9, "utf-8", True),
+        (b"id,name\n1,a\xce", "utf-8", True),
+        ("id,name\n1,Μαρία\n".encode() * 9, "utf-8", False),
     ],
 )
 def test_the_reader_is_told_of_no_error_and_lets_go_of_all(
