@@ -33,6 +33,7 @@ from migrator_kit.errors import SourceError
 from migrator_kit.source import dialects
 from migrator_kit.source.model import Closing, ForeignKey, SourceTable, distinct_names
 from migrator_kit.source.parts import chunks, in_parts
+from migrator_kit.source.rights import may_write, read_only_user
 from migrator_kit.source.since import Since, Sum
 
 _WRITES = re.compile(
@@ -138,6 +139,11 @@ class SqlSource(Closing):
     def notes(self, table: str) -> dict[str, str]:  # noqa: ARG002
         """Return nothing: a server says how its text is encoded."""
         return {}
+
+    def too_many_rights(self) -> str | None:
+        """Return how to make a user for reading alone where this one may write; None elsewhere."""
+        with _no_leak(self._url, "the rights of its user cannot be looked up"):
+            return read_only_user(self._connection) if may_write(self._connection) else None
 
     def close(self) -> None:
         """Give up the transaction and the connection."""

@@ -202,9 +202,12 @@ def _mapping(
     engagement: Engagement, records: Mapping[Step, StepRecord], gates: Mapping[str, Any]
 ) -> Stop:
     """Return the mapping's step: it waits for a person, then its page is kept as evidence."""
-    kept = _chain(engagement, Step.MAPPING, records, gates["snapshot"], "Keep the page")
-    if not gates["snapshot"]["open"] or gates["mapping"]["open"]:
+    kept = _chain(engagement, Step.MAPPING, records, gates["snapshot"], "Keep its page")
+    if not gates["snapshot"]["open"]:
         return kept
+    if gates["mapping"]["open"]:
+        decided = replace(kept, state=DONE, told="Every row is confirmed")
+        return decided if kept.state == READY else kept
     told = _first_line(gates["mapping"]["why"])
     if not engagement.mapping_path.exists():
         told = "Nothing is proposed yet: the notebook proposes it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import nbformat
 
 from migrator_kit.chain import NOTEBOOKS, ROLLBACK, START, notebooks_folder
+from migrator_kit.docs import FOLDER, PAGES
 from migrator_kit.engagement import Engagement, digest_text
 from migrator_kit.workbench import long_steps
 
@@ -23,6 +25,9 @@ _HIDDEN = ("private", "*.db", "*.db-*", ".*")
 """Not in the file browser: secrets, databases, and what belongs to programs."""
 
 
+DOCUMENTATION = "docs"
+"""The pages of the documentation, beside the notebooks: JupyterLab opens nothing from elsewhere."""
+
 _COPIED = ".copied.json"
 """Digests of the notebooks as they were copied: one that nobody edited may give way to a newer."""
 
@@ -31,7 +36,7 @@ def lab_folder(engagement: Engagement) -> Path:
     """Return the engagement's folder of working notebooks, brought up to date.
 
     The parameter `engagement` of each copy points to the engagement. A copy that somebody edited
-    stays as it is; one that nobody edited follows the program.
+    stays as it is; one that nobody edited follows the program. The documentation lies beside them.
     """
     folder = engagement.folder / "notebooks"
     folder.mkdir(exist_ok=True)
@@ -54,7 +59,16 @@ def lab_folder(engagement: Engagement) -> Path:
                 continue
         nbformat.write(notebook, copy)
     kept.write_text(json.dumps(copied, indent=1), encoding="utf-8")
+    _copy_documentation(folder / DOCUMENTATION)
     return folder
+
+
+def _copy_documentation(folder: Path) -> None:
+    pages = [FOLDER / f"{name}.md" for name in PAGES]
+    for page in (*pages, *(FOLDER / "images").iterdir()):
+        copy = folder / page.relative_to(FOLDER)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(page, copy)
 
 
 def _sources(notebook: Any) -> str:

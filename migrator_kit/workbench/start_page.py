@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pandas as pd
+from IPython.display import Markdown
 
+from migrator_kit.docs import PAGES
 from migrator_kit.engagement import TargetKind
 from migrator_kit.evidence import plots
 from migrator_kit.evidence.findings import Finding, Findings, Level
@@ -14,6 +16,7 @@ from migrator_kit.widgets.desk import Desk
 from migrator_kit.workbench import sample_diff
 from migrator_kit.workbench.attendant import Attendant
 from migrator_kit.workbench.desk import DONE, FAILED, WAITS, headline, way
+from migrator_kit.workbench.lab import DOCUMENTATION
 from migrator_kit.workbench.reports import gates_now
 from migrator_kit.workbench.session import Session
 
@@ -73,3 +76,13 @@ def balance(session: Session) -> plots.Plot | Findings:
     if not gates_now(session)["shaped"]["open"] or session.ledger.landed().empty:
         return Findings.of([Finding(Level.GOOD, "Nothing is in Zoho CRM yet.")])
     return plots.balance(object_counts(session.ledger, session.shaped, session.mapping))
+
+
+def documentation(session: Session) -> Markdown:
+    """Return the pages of the documentation: links where they lie beside the notebooks."""
+    beside = session.engagement.folder / "notebooks" / DOCUMENTATION
+    if beside.is_dir():
+        lines = [f"- [{title}]({DOCUMENTATION}/{name}.md)" for name, title in PAGES.items()]
+    else:
+        lines = [f"- {title}: `migrator docs {name}`" for name, title in PAGES.items()]
+    return Markdown("\n".join(lines))

@@ -53,7 +53,7 @@ def test_from_the_mapping_to_the_pack_and_the_undo(lab: Any, engagement: Engagem
     lab.page.locator('tr[data-state="open"]').first.wait_for(state="detached")
 
     desk.back()
-    desk.wait("mapping", "ready")
+    desk.wait("mapping", "done")
     desk.run("sample")
     desk.cancel("sample")
     lab.shot("way-cancelled", ".desk")

@@ -21,6 +21,7 @@ from migrator_kit.errors import ParameterError
 from migrator_kit.load.states import Reason as LoadReason
 from migrator_kit.mapping.rejects import RejectReason
 from migrator_kit.mapping.transforms import REGISTRY
+from migrator_kit.source.rights import READ_ONLY_USER
 from migrator_kit.zoho.reasons import Reason, documented_codes
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +40,13 @@ def test_each_example_gives_what_the_page_says(name: str) -> None:
     example = EXAMPLES[name]
     told = [(row["gives"], row.get("reason")) for row in example["rows"]]
     assert run_example(name, example) == told
+
+
+def test_the_page_makes_a_read_only_user_as_the_doctor_says() -> None:
+    page = read_page("prepare-practice")
+    for statements in READ_ONLY_USER.values():
+        for statement in statements:
+            assert statement.format(database="practice", schema="public") in page
 
 
 def test_the_error_catalogue_is_as_the_code_says() -> None:

@@ -257,3 +257,47 @@ def test_a_wrong_url_is_one_clear_error(url: str, expected: str, hint: str) -> N
     assert "hunter2" not in message
     assert "ann" not in message.replace("cannot", "")
     assert not isinstance(caught.value.__cause__, DBAPIError)
+
+
+READERS = {
+    "postgresql": (
+        "CREATE ROLE {name} LOGIN", "GRANT USAGE ON SCHEMA public TO {name}",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}",
+    ),
+    "mysql": (
+        "CREATE USER '{name}'@'%'", "GRANT SELECT, SHOW VIEW ON {database}.* TO '{name}'@'%'",
+    ),
+}  # fmt: skip
+WRITERS = {
+    "postgresql": "GRANT UPDATE ON patients TO {name}",
+    "mysql": "GRANT SELECT, UPDATE ON {database}.patients TO '{name}'@'%'",
+}
+GONE = {
+    "postgresql": "DROP OWNED BY {name}; DROP ROLE {name}",
+    "mysql": "DROP USER '{name}'@'%'",
+}
+
+
+def test_a_user_who_may_write_is_told_how_to_make_one_who_may_not(server: str) -> None:
+    owner = create_engine(server, isolation_level="AUTOCOMMIT")
+    kind, names = owner.dialect.name, {"name": f"reader_{os.getpid()}",
+                                       "database": owner.url.database}  # fmt: skip
+    with SqlSource(server) as source:
+        told = source.too_many_rights()
+    assert told is not None
+    assert "GRANT SELECT" in told
+    assert owner.url.database in told
+    reader = owner.url.set(username=names["name"], password=None)
+    with owner.connect() as connection:
+        for statement in READERS[kind]:
+            connection.exec_driver_sql(statement.format(**names).replace("%", "%%"))
+        try:
+            with SqlSource(reader.render_as_string(hide_password=False)) as source:
+                assert source.too_many_rights() is None
+            connection.exec_driver_sql(WRITERS[kind].format(**names).replace("%", "%%"))
+            with SqlSource(reader.render_as_string(hide_password=False)) as source:
+                assert source.too_many_rights() is not None
+        finally:
+            for statement in GONE[kind].format(**names).replace("%", "%%").split("; "):
+                connection.exec_driver_sql(statement)
+    owner.dispose()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -28,19 +31,26 @@ from migrator_kit.workbench.doctor.machine import (
     memory_check,
     package_check,
     python_check,
+    time_at,
 )
 from migrator_kit.workbench.doctor.practice import read_only_check
 from migrator_kit.workbench.doctor.target import (
     credits_check,
+    edition_check,
     notes_check,
     room_check,
     scopes_check,
     users_check,
 )
 from migrator_kit.zoho.limits import limits_for
+from migrator_kit.zoho.org import Org
 
 MACHINE = ["Python", "Packages", "Disk", "Memory"]
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def an_org(edition: str, *, trial: bool = False) -> Org:
+    return Org("1", "2", "Harbor", "production", edition, 3, trial, "UTC", "USD", hipaa=False)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +73,26 @@ def engagement(made: tuple[Engagement, tuple[str, ...]]) -> Iterator[Engagement]
     before = path.read_text(encoding="utf-8")
     yield made[0]
     path.write_text(before, encoding="utf-8")
+
+
+@pytest.fixture
+def late_host() -> Iterator[str]:
+    """A host that is twelve minutes behind."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response_only(404)
+            self.send_header("Date", format_datetime(NOW - timedelta(minutes=12), usegmt=True))
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/"
+    server.shutdown()
+    server.server_close()
 
 
 def told(engagement: Engagement, section: str, **changes: Any) -> Path:
@@ -170,6 +200,14 @@ def test_a_source_that_is_gone_stops_only_who_has_no_snapshot(
     checks = named(examine(told(fresh, "target", url=emulator.url)))
     assert checks["Source"].level == "fail"
     assert checks["Snapshot"].level == checks["Mapping"].level == "warn"
+    for name in ("Users", "Custom fields"):
+        assert checks[name].level == "warn", "what cannot be known yet says why"
+        assert "there is no" in checks[name].found
+
+
+def test_the_clock_is_read_from_what_a_host_answers(late_host: str) -> None:
+    assert clock_check(NOW, time_at(late_host)).level == "fail"
+    assert clock_check(NOW, time_at("http://127.0.0.1:9/")).level == "warn"
 
 
 def test_a_folder_without_an_engagement_is_wrong_usage(
@@ -212,6 +250,11 @@ def test_a_folder_without_an_engagement_is_wrong_usage(
         (notes_check(None), "ok"),
         (read_only_check("mssql"), "warn"),
         (read_only_check("postgresql"), "ok"),
+        (read_only_check("postgresql", "GRANT SELECT …"), "warn"),
+        (edition_check(an_org("enterprise"), "enterprise"), "ok"),
+        (edition_check(an_org("professional"), "enterprise"), "warn"),
+        (edition_check(an_org("free"), "free"), "warn"),
+        (edition_check(an_org("enterprise", trial=True), "enterprise"), "warn"),
     ],
 )
 def test_each_check_says_how_bad_it_is_and_what_to_do(check: Check, level: str) -> None:

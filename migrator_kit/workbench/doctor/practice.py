@@ -10,6 +10,7 @@ from migrator_kit.mapping.model import Mapping
 from migrator_kit.source.connect import open_source
 from migrator_kit.source.documents import documents_root
 from migrator_kit.source.snapshot import Snapshot, latest_snapshot
+from migrator_kit.source.sql import SqlSource
 from migrator_kit.workbench.doctor.checks import Check, fail, ok, warn
 
 _ONLY_BY_ROLE = ("mssql", "access", "oracle")
@@ -26,13 +27,22 @@ def practice_checks(
     return [*source, _documents(engagement), taken, mapped], snapshot, mapping
 
 
-def read_only_check(kind: str) -> Check:
-    """Check what keeps this kind of source from being written to."""
+def read_only_check(kind: str, too_many_rights: str | None = None) -> Check:
+    """Check what keeps this kind of source from being written to.
+
+    `too_many_rights` is how to make another user, where the source's own one may write.
+    """
     if kind.lower().startswith(_ONLY_BY_ROLE):
         return warn(
             "Source read-only",
             f"{kind} has no read-only session; statements other than SELECT are refused here",
             "Use a user that may only read (db_datareader).",
+        )
+    if too_many_rights is not None:
+        return warn(
+            "Source read-only",
+            "opened for reading alone, but this user can write",
+            f"Make a read-only one and name it in `url:` under `source:`: {too_many_rights}",
         )
     return ok("Source read-only", "opened for reading alone")
 
@@ -43,13 +53,14 @@ def _source(engagement: Engagement, *, has_snapshot: bool) -> list[Check]:
         with open_source(settings, base=engagement.folder) as source:
             tables = len(source.describe())
             kind = source.kind
+            rights = source.too_many_rights() if isinstance(source, SqlSource) else None
     except SourceError as error:
         remedy = error.hint or "Correct `url:` under `source:` in engagement.yml."
         if has_snapshot:
             told = f"{error.message} The snapshot is there; a delta needs the source."
             return [warn("Source", told, remedy)]
         return [fail("Source", error.message, remedy)]
-    return [ok("Source", f"{kind}, {tables} tables"), read_only_check(kind)]
+    return [ok("Source", f"{kind}, {tables} tables"), read_only_check(kind, rights)]
 
 
 def _documents(engagement: Engagement) -> Check:

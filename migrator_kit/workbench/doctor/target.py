@@ -70,7 +70,11 @@ def edition_check(org: Org, told: str) -> Check:
     """Check the org's edition: what it allows, and whether engagement.yml says the same."""
     found = f"{org.edition}{' (trial)' if org.trial else ''}"
     if org.edition == Edition.FREE:
-        return warn("Edition", found, "Free has few custom fields and credits: see below.")
+        remedy = (
+            "Free has few custom fields and credits: take a higher edition, or go by files "
+            "(`migrator wizard-package`)."
+        )
+        return warn("Edition", found, remedy)
     if org.trial:
         return warn("Edition", found, "A trial ends: finish before, or buy the edition first.")
     if edition_of(told) != edition_of(org.edition):
@@ -157,10 +161,18 @@ def _org_checks(
         health_check(org),
         notes_check(_notes_refused(target)),
     ]
-    if mapping is not None:
+    if mapping is None:
+        found.append(warn("Custom fields", "not counted: there is no mapping that can be read",
+                          f"migrator propose {engagement.folder}"))  # fmt: skip
+    else:
         modules = {module for module, labels in _new_labels(mapping).items() if labels}
         found.append(room_check(mapping, read_schema(target, modules), limits))
-    if mapping is not None and snapshot is not None:
+    if mapping is None or snapshot is None:
+        lacking = "snapshot" if snapshot is None else "mapping that can be read"
+        step = "snapshot" if snapshot is None else "propose"
+        found.append(warn("Users", f"not matched: there is no {lacking}",
+                          f"migrator {step} {engagement.folder}"))  # fmt: skip
+    else:
         found.append(_users(engagement, snapshot, mapping, target))
     return found
 
