@@ -57,11 +57,19 @@ class Lab:
             lambda asked: None if asked.url.startswith(own) else self.foreign.append(asked.url),
         )
 
-    def open(self, notebook: str | None = None) -> None:
-        """Open a notebook by its path, or what JupyterLab opens by itself."""
-        path = f"/lab/tree/{notebook}?reset&" if notebook else "/?"
-        self.page.goto(f"{self.url}{path}token={self.token}", wait_until="domcontentloaded")
+    def open(self) -> None:
+        """Open what JupyterLab opens by itself."""
+        self.page.goto(f"{self.url}/?token={self.token}", wait_until="domcontentloaded")
         self.wait_for_notebook()
+
+    def open_notebook(self, name: str) -> None:
+        """Open one of the engagement's notebooks beside those that are open."""
+        self.command("docmanager:open", path=f"notebooks/{name}.ipynb")
+        self.wait_for_notebook(name)
+
+    def find(self, selector: str, **more: Any) -> Any:
+        """Return what is found in the notebook that is in front."""
+        return self.page.locator(f"{PANEL} {selector}", **more)
 
     def wait_for_notebook(self, name: str = "") -> None:
         """Wait until a notebook whose file is named so is in front and its kernel is ready."""
@@ -129,7 +137,7 @@ def engagement(tmp_path_factory: pytest.TempPathFactory) -> Engagement:
     folder = tmp_path_factory.mktemp("lab")
     practice, home = folder / "practice", folder / "engagement"
     for arguments in (
-        ["sample", str(practice), "--patients", "30"],
+        ["sample", str(practice), "--patients", "20"],
         ["init", str(home), "--source", str(practice / "practice.db")],
     ):
         subprocess.run([*_migrator(), *arguments], check=True, capture_output=True)
