@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import GateClosed
 from migrator_kit.mapping.dataset import ShapedDataset, read_dataset
 from migrator_kit.mapping.decisions import require_confirmed
 from migrator_kit.mapping.files import load_mapping
+from migrator_kit.mapping.model import Mapping, ObjectName
+from migrator_kit.mapping.objects import object_rows
 from migrator_kit.mapping.shape import shape
 from migrator_kit.progress import SILENT, Progress
-from migrator_kit.source.snapshot import latest_snapshot
-from migrator_kit.wizard.guide import guide, pages
+from migrator_kit.source.rule_reference import write_reference
+from migrator_kit.source.rules import Rule, rules_from
+from migrator_kit.source.snapshot import Snapshot, latest_snapshot
+from migrator_kit.wizard.guide import REFERENCE, guide, pages
 from migrator_kit.wizard.package import Package, Settings, require_free, write_package
 from migrator_kit.wizard.people import wizard_owners
 from migrator_kit.wizard.writing import WIZARD, WizardLimits, private_file
@@ -48,6 +54,8 @@ def package_for(
         limits=limits,
     )
     package = write_package(shaped, mapping, owners, folder, settings, progress=progress)
+    if rules := _rules(snapshot, mapping):
+        write_reference(rules, (folder / REFERENCE).parent)
     sections = guide(package, mapping, shaped, settings, owners.without_user)
     for name, text in zip(("GUIDE.md", "GUIDE.html"), pages(sections, package, settings.client),
                           strict=True):  # fmt: skip
@@ -56,6 +64,13 @@ def package_for(
     record = {"dataset": shaped.digest, "folder": str(folder)}
     (engagement.private / _RECORD).write_text(json.dumps(record), encoding="utf-8")
     return package
+
+
+def _rules(snapshot: Snapshot, mapping: Mapping) -> list[Rule]:
+    if ObjectName.RULE not in {one.object for one in mapping.objects}:
+        return []
+    parts = object_rows(snapshot, mapping, ObjectName.RULE)
+    return rules_from(pd.concat(list(parts), ignore_index=True))
 
 
 def newest_package(engagement: Engagement) -> tuple[ShapedDataset, Path]:

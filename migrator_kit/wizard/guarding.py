@@ -1,8 +1,8 @@
 """Cells that a spreadsheet would run: marked with an apostrophe, and unmarked again.
 
-What can only be read as a number (a telephone number in international form, with its
-extension; an amount) is left as
-it is: it holds no function and no reference, and an apostrophe would stay in Zoho CRM.
+What can only be read as a number (a telephone number in international form, with its extension; an
+amount) is left as it is: it holds no function and no reference, and an apostrophe would stay in
+Zoho CRM.
 """
 
 from __future__ import annotations

@@ -10,11 +10,13 @@ from __future__ import annotations
 import pandas as pd
 
 from migrator_kit.evidence.page import PageHead, render_page
+from migrator_kit.load.states import Reason
 from migrator_kit.mapping.dataset import ShapedDataset
 from migrator_kit.mapping.model import Landing, Mapping, ObjectName
 from migrator_kit.wizard.columns import MIGRATION_ID, PARENT_MODULE, CsvColumn
 from migrator_kit.wizard.package import Package, Settings
 from migrator_kit.wizard.sections import Section, markdown_page
+from migrator_kit.zoho.limits import EDITIONS
 
 _TYPES = {
     "text": "Single Line", "textarea": "Multi-Line", "picklist": "Pick List",
@@ -38,16 +40,25 @@ _CANNOT = (
     "Find out what landed after it was interrupted: use the check at the end before repeating "
     "anything, for a second import makes every record twice.",
     "Undo field by field: what undoing an import covers is not documented; the history of imports "
-    "is kept for 60 days.",
+    "is kept for 60 days. To take all of it back by hand, filter each module by its source id, "
+    "begin with the last one of step 5, and delete; the recycle bin keeps it for 60 days.",
     "Update records that stand in Zoho CRM already: this package is for an org without them.",
     "Move reminder and recall rules: they are rebuilt by hand.",
 )
 _UNCONFIRMED = (
     "How many rows a file may have, the exact columns of the mapping file of attachments, how "
-    "choices of a multi-select field are separated (here by ;), and in which time zone times "
-    "without offset are read. Import a copy with ten patients into a sandbox or a trial first and "
+    "choices of a multi-select field are separated (here by ;), in which time zone times "
+    "without offset are read, and whether a later run finds the records of an earlier one by their "
+    "Migration ID. Import a copy with ten patients into a sandbox or a trial first and "
     "run the check on its export."
 )
+_FILE_WORDS = {
+    str(Reason.FILE_EMPTY): "empty", str(Reason.FILE_MISSING): "missing",
+    str(Reason.FILE_OVERSIZE): "too large", str(Reason.FILE_UNREADABLE): "not readable",
+    str(Reason.FILE_OUTSIDE): "outside the documents folder",
+}  # fmt: skip
+REFERENCE = "lists/reminders_and_recalls/index.md"
+"""The pages by which reminders and recalls are rebuilt."""
 _AUTOMATION = (
     "Setup > Automation > Workflow Rules: note which rules are active, then deactivate each.",
     "Setup > Process Management: deactivate blueprints, approval and review processes.",
@@ -62,6 +73,7 @@ def guide(
     without_user: pd.DataFrame,
 ) -> list[Section]:  # fmt: skip
     """Return the sections of a package's page."""
+    fields = _new_fields(package)
     return [
         Section("Patient data", (_PATIENT_DATA,)),
         Section("What the wizard cannot do", ("The wizard cannot:",), _CANNOT),
@@ -70,8 +82,8 @@ def guide(
         Section(
             "Step 2: Create these fields first",
             ("Setup > Customization > Modules and Fields. Use exactly these labels: the wizard "
-             "finds a field by the column's header.",),
-            table=_new_fields(package),
+             "finds a field by the column's header.", _room(fields)),
+            table=fields,
         ),
         Section(
             "Step 3: Values of standard picklists",
@@ -109,6 +121,19 @@ def _new_fields(package: Package) -> pd.DataFrame:
             rows.append((module, column.label, _type(column), length, unique, choices))
     frame = pd.DataFrame(rows, columns=["Module", "Label", "Type", "Length", "Unique", "Values"])
     return frame.drop_duplicates(["Module", "Label"]).reset_index(drop=True)
+
+
+def _room(fields: pd.DataFrame) -> str:
+    counts = fields["Module"].value_counts(sort=False)
+    needed = ", ".join(f"{module} {count}" for module, count in counts.items())
+    rooms = ", ".join(
+        f"{one.edition.capitalize()} {one.custom_fields}" for one in EDITIONS.values()
+    )
+    most = max(one.custom_fields_activities for one in EDITIONS.values())
+    return (
+        f"Fields to create: {needed}. A module has room for this many, by edition: {rooms}; Tasks, "
+        f"Events and Calls for {most} at most."
+    )
 
 
 def _standard_choices(package: Package, mapping: Mapping) -> pd.DataFrame:
@@ -192,7 +217,7 @@ def _notes(package: Package) -> Section:
 def _attachments(package: Package) -> Section:
     if not package.folders:
         return Section("Step 8: Attachments", ("The package holds no attachments.",))
-    left = ", ".join(f"{count:,} {reason.replace('_', ' ')}"
+    left = ", ".join(f"{count:,} {_FILE_WORDS.get(reason, reason.replace('_', ' '))}"
                      for reason, count in package.left_out.items())  # fmt: skip
     return Section(
         "Step 8: Attachments",
@@ -206,13 +231,19 @@ def _attachments(package: Package) -> Section:
 
 
 def _by_hand(package: Package, shaped: ShapedDataset, mapping: Mapping) -> Section:
-    rules = [one.object for one in mapping.objects if one.landing is Landing.REFERENCE]
-    steps = [f"{one}: {shaped.rows(one):,} to rebuild; notebook 01 lists them." for one in rules]
-    excluded = {name: shaped.excluded(name) for name in ObjectName if shaped.excluded(name)}
-    steps += [f"{name}: {count:,} rows do not move; the reject list says why."
-              for name, count in excluded.items()]  # fmt: skip
-    if over := package.left_out.get("file_oversize"):
-        steps.append(f"{over:,} files are too large: put them into the practice's own storage.")
+    steps = []
+    if rules := sum(shaped.rows(one.object) for one in mapping.objects
+                    if one.landing is Landing.REFERENCE):  # fmt: skip
+        steps.append(f"Reminder and recall rules to rebuild: {rules:,}. Begin with {REFERENCE}; "
+                     "each rule has a page with its steps.")  # fmt: skip
+    left = {name: shaped.excluded(name) for name in ObjectName if shaped.excluded(name)}
+    if left:
+        counts = ", ".join(f"{name} {count:,}" for name, count in left.items())
+        steps.append(f"Rows that do not move: {counts}. lists/rows_left_out.csv says why, and what "
+                     "would cure each.")  # fmt: skip
+    if over := package.left_out.get(str(Reason.FILE_OVERSIZE)):
+        steps.append(f"Files that are too large: {over:,}. Put them into the practice's own "
+                     "storage.")  # fmt: skip
     return Section("Step 9: By hand", ("Nothing.",) if not steps else (), tuple(steps))
 
 

@@ -22,6 +22,7 @@ from migrator_kit.load.source_files import Documents
 from migrator_kit.load.states import Reason
 from migrator_kit.mapping.dataset import ShapedDataset
 from migrator_kit.mapping.model import Landing, Mapping, ObjectName
+from migrator_kit.mapping.rejects import RejectAction
 from migrator_kit.progress import SILENT, Progress, Step
 from migrator_kit.wizard.attachments import Copier, mapping_table
 from migrator_kit.wizard.columns import (
@@ -118,6 +119,7 @@ def write_package(
         writing.users()
         for step in steps:
             writing.object(step, bar)
+    writing.rows_left_out()
     package = writing.finish(folder)
     (work / MANIFEST).touch(mode=0o600)
     (work / MANIFEST).write_text(json.dumps(package.to_json(), indent=1) + "\n", encoding="utf-8")
@@ -175,6 +177,17 @@ class _Writing:
             self.fields[step.object] = object_columns(self.mapping, step.object)
             parts = self._records(step, bar)
         self._write(step.module, str(step.object), parts)
+
+    def rows_left_out(self) -> None:
+        """Write the list of rows that do not move, each with its reason and what cures it."""
+        columns = ["object", "source_id", "reason", "remedy"]
+        rejects = self.shaped.rejects()
+        left = rejects.loc[rejects["action"] == str(RejectAction.EXCLUDED), columns]
+        listed = self._list("rows_left_out")
+        if len(left):
+            texts = (pa.array(left[name].astype("str"), pa.string()) for name in columns)
+            listed.write(pa.table([guarded(text)[0] for text in texts], names=columns))
+        listed.close()
 
     def finish(self, folder: Path) -> Package:
         """Close the lists and return the package."""

@@ -100,9 +100,8 @@ class Desk:
         self._stop(name, "running").wait_for()
 
     def wait(self, name: str, state: str) -> None:
-        ended = self._stop(name, None).and_(
-            self._page.locator('[data-state]:not([data-state="running"])')
-        )
+        over = self._page.locator('[data-state]:not([data-state="running"])')
+        ended = self._stop(name).and_(over)
         ended.wait_for(timeout=PATIENCE)
         assert not ended.locator(".dk-failed").count(), ended.text_content()
         self._stop(name, state).wait_for()

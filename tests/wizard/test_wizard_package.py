@@ -133,10 +133,26 @@ def test_the_page_says_what_to_do_and_shows_no_patient(folder: Path) -> None:
     assert "| Deals | Treatment Stage | Pick List |" in text
     stages = next(line for line in text.splitlines() if line.startswith("| Deals | Stage |"))
     assert "Closed Won" in stages
+    custom = sum(
+        line.startswith("| Contacts |") for line in text.split("## Step 3")[0].splitlines()
+    )
+    assert f"Contacts {custom}, Deals" in text
+    assert "Standard 10, Professional 155" in text
     patients = data(folder)["Contacts"]
     for row in patients:
         for name in ("Email", "Mobile", "Mailing Street"):
             assert len(row[name]) < 6 or row[name] not in text + page
+
+
+def test_what_is_to_be_done_by_hand_lies_beside(folder: Path, engagement: Engagement) -> None:
+    shaped, text = open_shaped(engagement), (folder / "GUIDE.md").read_text(encoding="utf-8")
+    left = read_csv(folder / "lists" / "rows_left_out.csv")
+    moving = [name for name in ObjectName if name is not ObjectName.RULE]
+    assert len(left) == sum(shaped.excluded(name) for name in moving) > 0
+    assert all(row["source_id"] and row["reason"] and row["remedy"] for row in left)
+    rules = folder / "lists" / "reminders_and_recalls"
+    assert len(list(rules.glob("*.md"))) == shaped.rows(ObjectName.RULE) + 1
+    assert f"rules to rebuild: {shaped.rows(ObjectName.RULE)}" in text
 
 
 def test_what_is_too_large_is_split_and_put_into_runs(
