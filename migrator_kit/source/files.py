@@ -119,6 +119,8 @@ class TextSource(Closing):
         found = _survey(file, wanted)
         with file.text(found.encoding) as text:
             sample = text.read(_SAMPLE_CHARACTERS)
+        if not sample:  # A byte order mark and nothing after it.
+            raise _empty(file)
         cut = len(sample) == _SAMPLE_CHARACTERS
         layout = find_layout(sample, wanted.delimiter, cut=cut)
         if layout is None and file.name.lower().endswith(".txt"):
@@ -171,13 +173,17 @@ def _survey(file: TextFile, wanted: TableSettings) -> Survey:
     with file.open() as stream:
         found = survey(stream)
     if found.size == 0:
-        raise SourceError(
-            f"{file.name} is empty: expected a line with column names.",
-            hint="Export it again, or take it out of the folder.",
-        )
+        raise _empty(file)
     if wanted.encoding:
         return replace(found, encoding=checked_encoding(wanted.encoding), certain=True)
     return found
+
+
+def _empty(file: TextFile) -> SourceError:
+    return SourceError(
+        f"{file.name} is empty: expected a line with column names.",
+        hint="Export it again, or take it out of the folder.",
+    )
 
 
 def checked_encoding(name: str) -> str:

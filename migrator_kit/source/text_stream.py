@@ -98,18 +98,24 @@ class Utf8Stream:
         return whole[:size]
 
     def _as_it_is(self, size: int) -> bytes:
-        """Return bytes of the file that are text already, once they are known to be."""
-        if self._ended:
-            return b""
-        block = self._stream.read(size)
-        self._ended = not block
-        try:
-            # The reader shows a ragged row as text: bytes that are none would fail in its thread.
-            self._decoder.decode(block, final=self._ended)
-        except UnicodeError:
-            self._reading.undecodable = self._ended = True
-            return b""
-        return block
+        """Return bytes of the file that are text already, once they are known to be.
+
+        The reader shows a ragged row as text: bytes that are none, and half a character, would
+        fail in its thread.
+        """
+        while not self._ended:
+            block = self._stream.read(size - len(self._rest))
+            self._ended = not block
+            try:
+                self._decoder.decode(block, final=self._ended)
+            except UnicodeError:
+                self._reading.undecodable = self._ended = True
+                break
+            whole, begun = self._rest + block, self._decoder.getstate()[0]
+            self._rest = begun
+            if len(whole) > len(begun):
+                return whole[: len(whole) - len(begun)]
+        return b""
 
     def readable(self) -> bool:
         """Whether it can be read."""

@@ -183,6 +183,20 @@ def test_a_text_that_is_no_table_is_passed_over(exports: Path) -> None:
         assert [table.name for table in source.describe()] == ["patients"]
 
 
+@pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"])
+def test_a_byte_order_mark_alone_is_an_empty_file(exports: Path, mark: bytes) -> None:
+    (exports / "patients.csv").write_bytes(mark)
+    with pytest.raises(SourceError, match=r"patients\.csv is empty"):
+        read(exports)
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_half_a_character_at_the_end_names_the_line(exports: Path) -> None:
+    (exports / "patients.csv").write_bytes(b"id,name\n1,a\n2\xce")
+    with pytest.raises(SourceError, match=r"patients\.csv, line 3"):
+        read(exports, encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
