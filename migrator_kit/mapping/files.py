@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from migrator_kit.engagement import Engagement
-from migrator_kit.errors import ConfigError, MappingError
+from migrator_kit.errors import ConfigError, GateClosed, MappingError
 from migrator_kit.mapping.model import Mapping
 from migrator_kit.yamlfile import InvalidYaml, load_model, place_schema
 
@@ -75,11 +75,15 @@ def write_default(engagement: Engagement, profile: str) -> Path:
 
 
 def load_mapping(engagement: Engagement) -> Mapping:
-    """Return the engagement's mapping. Raises MappingError with every finding, file and line."""
+    """Return the engagement's mapping.
+
+    Raises GateClosed where there is none yet, MappingError with every finding, file and line.
+    """
     if not engagement.mapping_path.exists():
-        raise MappingError(
+        raise GateClosed(
             "There is no mapping.yml yet.",
-            hint=f"Let the tool propose one: migrator propose {engagement.folder}",
+            gate="mapping",
+            opens_with=f"migrator propose {engagement.folder}",
         )
     mapping = _read(engagement.mapping_path)
     if engagement.settings.mapping.second_reviewer:

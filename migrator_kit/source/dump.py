@@ -137,8 +137,21 @@ class DumpSource(Closing):
                     hint="Make the dump with its table definitions, for example with mysqldump, "
                     "pg_dump, or Generate Scripts in SQL Server (schema and data).",
                 )
+            self._refuse_undecodable(definitions)
             self._definitions = definitions
         return self._definitions
+
+    def _refuse_undecodable(self, definitions: Definitions) -> None:
+        """Raise SourceError where the name of a table or column is no text of the encoding."""
+        for number, table in enumerate(definitions.tables, start=1):
+            names = "".join((*table.parts, *table.columns))
+            if any("\udc80" <= letter <= "\udcff" for letter in names):  # as surrogateescape marks
+                raise SourceError(
+                    f"{self._file.name}: table {number} or a column of it has a name that is not "
+                    f"{self._encoding} text.",
+                    hint="Give the right code page as `encoding:` under `source:` in "
+                    "engagement.yml.",
+                )
 
     def _define(self, statement: Statement, definitions: Definitions, rows: Rows) -> None:
         if rows.announce(statement):

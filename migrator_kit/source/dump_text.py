@@ -176,7 +176,13 @@ class DumpText:
         if self._ended:
             return False
         rest = self._buffer[self._at :]
-        block = self._text.read(max(self._block, len(rest)))
+        try:
+            block = self._text.read(max(self._block, len(rest)))
+        except UnicodeError:
+            raise SourceError(
+                f"{self._name}: after line {self._line} the bytes are not text.",
+                hint="The dump was cut off or damaged: make it again.",
+            ) from None
         self._buffer, self._at = rest + block, 0
         self._ended = not block
         return not self._ended

@@ -197,6 +197,25 @@ def test_a_broken_dump_is_one_clear_error(tmp_path: Path, dump: str, expected: s
     assert "cut" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("dump", "expected"),
+    [
+        ("SET ANSI_NULLS ON\nGO".encode("utf-16")[:-1], r"practice\.sql: after line 1"),
+        (
+            b"/*!40101 SET NAMES utf8mb4 */;\nCREATE TABLE `t` (`a` int, `b\xf0` int);",
+            "table 1 or a",
+        ),
+        (b"/*!40101 SET NAMES utf8mb4 */;\nCREATE TABLE `t\xf0` (`a` int);", "name that is not"),
+    ],
+)
+def test_bytes_that_are_no_text_are_one_clear_error(
+    tmp_path: Path, dump: bytes, expected: str
+) -> None:
+    (tmp_path / "practice.sql").write_bytes(dump)
+    with pytest.raises(SourceError, match=expected):
+        read(tmp_path / "practice.sql")
+
+
 def test_rows_alone_make_a_table_of_the_columns_they_name(tmp_path: Path) -> None:
     path = tmp_path / "x.sql"
     path.write_text("INSERT INTO `t` (`id`, `a b`) VALUES (1, 'x');\n")
