@@ -28,8 +28,8 @@ _STRPTIME = {
     "XXX": "%z", "Z": "%z",
 }  # fmt: skip
 
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError,
-           LookupError, csv.Error)  # fmt: skip
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError,
+           UnicodeDecodeError, LookupError, csv.Error)  # fmt: skip
 """What torn archives, unknown encodings and foreign bytes make the readers raise."""
 
 Convert = Callable[[str], Any]

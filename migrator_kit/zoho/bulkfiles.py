@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import zipfile
 import zlib
@@ -173,12 +174,17 @@ def _csv_entries(path: Path) -> Iterator[tuple[zipfile.ZipFile, str]]:
 @contextmanager
 def _readable() -> Iterator[None]:
     """Say in the client's words that a fetched file is torn, or no zip of CSV files."""
+    torn = TerminalError(
+        "A bulk result cannot be read as CSV in a zip file.", hint="Fetch the result again."
+    )
     try:
         yield
     except _DAMAGE:
-        raise TerminalError(
-            "A bulk result cannot be read as CSV in a zip file.", hint="Fetch the result again."
-        ) from None
+        raise torn from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # A directory that points before the file's begin.
+            raise
+        raise torn from None
 
 
 def to_parquet(path: Path, target: Path) -> int:

@@ -160,6 +160,7 @@ def test_requests_that_cannot_work(
 
 def test_uploads_that_are_refused(shared: Any, bulk: Any) -> None:
     assert bulk.upload(shared, b"no zip").json()["code"] == "INVALID_FILE_FORMAT"
+    assert bulk.upload(shared, ZIP[:2] + ZIP[9:]).json()["code"] == "INVALID_FILE_FORMAT"
     assert bulk.upload(shared, ZIP, feature="x").json()["code"] == "NOT_SUPPORTED_FEATURE"
     answer = shared.call("POST", "upload", files={"file": ("a.zip", ZIP)})
     assert answer.json()["code"] == "MANDATORY_NOT_FOUND"

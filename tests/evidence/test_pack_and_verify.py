@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import random
@@ -188,3 +189,24 @@ def test_what_cannot_be_packed_or_checked_is_said_in_one_error(
         verify_pack(tmp_path / "none.zip")
     (tmp_path / "text.zip").write_text("no archive")
     assert verify_pack(tmp_path / "text.zip").altered == (WHOLE,)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("files", None), ("files", []), ("files", {AUDIT_LOG: []}), ("files", {"x": {"sha256": 1}}),
+        ("audit", None), ("audit", [1]), ("audit", {"rows": "many", "head": None}),
+        ("signed_by", 7), ("signed_by", "zz"),
+    ],
+)  # fmt: skip
+def test_a_manifest_of_another_shape_is_told_as_altered(
+    tmp_path: Path, pack: Path, part: str, value: Any
+) -> None:
+    with zipfile.ZipFile(pack) as archive:
+        manifest = {**json.loads(archive.read(MANIFEST)), part: value}
+    text = json.dumps(manifest).encode()
+    digest = f"{hashlib.sha256(text).hexdigest()}\n".encode()
+    changed = repacked(pack, {MANIFEST: text, MANIFEST_DIGEST: digest}, tmp_path / "other.zip")
+    checked = verify_pack(changed)
+    assert not checked.ok
+    assert verify_text(checked)

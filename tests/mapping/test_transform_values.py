@@ -240,6 +240,12 @@ def test_names_in_one_column() -> None:
     ], part="first")  # fmt: skip
 
 
+@pytest.mark.timeout(10)
+def test_a_text_that_is_no_name_does_not_hold_up_the_others() -> None:
+    check("name_part", [("(" * 100_000, "(" * 100_000, None), ("Dr. A Bee", "Bee", None)],
+          part="last")  # fmt: skip
+
+
 def test_websites_keys_and_lengths() -> None:
     check("website", [("https://example.org/a", "https://example.org/a", None),
                       ("see Anna", None, "bad_website")])  # fmt: skip

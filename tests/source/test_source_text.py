@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import random
 import subprocess
@@ -229,6 +230,31 @@ def test_a_zip_is_read_like_the_folder(exports: Path, tmp_path: Path) -> None:
     archive.write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(SourceError, match="not a readable zip"):
         read(archive)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_entry_of_a_zip_that_is_torn_is_one_clear_error(tmp_path: Path, method: int) -> None:
+    archive = tmp_path / "export.zip"
+    with zipfile.ZipFile(archive, "w", method) as packed:
+        packed.writestr("patients.csv", "id,name\n" + "1,Ελένη\n" * 400)
+    whole = bytearray(archive.read_bytes())
+    whole[80:90] = bytes(10)
+    archive.write_bytes(whole)
+    with pytest.raises(SourceError, match=r"patients\.csv"):
+        read(archive)
+
+
+@pytest.mark.parametrize("damage", [slice(0, 20), slice(30, None), slice(12, 16)])
+def test_a_compressed_dump_that_is_torn_is_one_clear_error(tmp_path: Path, damage: slice) -> None:
+    whole = gzip.compress(b"CREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\n" * 9)
+    torn = bytearray(whole)
+    del torn[damage]
+    (tmp_path / "dump.sql.gz").write_bytes(torn)
+    with (
+        pytest.raises(SourceError, match=r"dump\.sql\.gz"),
+        open_source(SourceSettings(url=str(tmp_path / "dump.sql.gz")), work=tmp_path) as source,
+    ):
+        list(source.read(source.describe()[0].name, 100))
 
 
 @pytest.mark.parametrize("name", ["old.mdb", "old.accdb", "practice.bak"])

@@ -158,6 +158,22 @@ def test_a_damaged_result_is_one_clear_error(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "read",
+    [bulkfiles.read_result, lambda path: bulkfiles.to_parquet(path, path.with_suffix(".parquet"))],
+    ids=["write", "read"],
+)
+@pytest.mark.parametrize("damage", [slice(0, 40), slice(60, 66), slice(-30, None)])
+def test_a_torn_result_is_one_clear_error(tmp_path, read, damage):
+    path = tmp_path / "result.zip"
+    rows = "".join(f"{n},ADDED,{n},\n" for n in range(500))
+    torn = bytearray(zipped(Contacts="Key,STATUS,RECORD_ID,ERRORS\n" + rows))
+    del torn[damage]
+    path.write_bytes(torn)
+    with pytest.raises(TerminalError, match="in a zip file"):
+        read(path)
+
+
+@pytest.mark.parametrize(
     ("text", "state"),
     [
         ("INPROGRESS", JobState.IN_PROGRESS),

@@ -6,7 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from migrator_kit.errors import AmbiguousError, BudgetExhausted, TerminalError, TransientError
+from migrator_kit.errors import (
+    AmbiguousError,
+    BudgetExhausted,
+    MigratorError,
+    TerminalError,
+    TransientError,
+)
 from migrator_kit.zoho import Reason, ZohoClient, ZohoSettings
 from migrator_kit.zoho.settings import Retries
 
@@ -264,6 +270,37 @@ def test_write_refuses_what_cannot_work_before_it_is_sent(toy, client):
         client.records.update("Contacts", [{"Last_Name": "x"}])
     assert client.records.insert("Contacts", []) == []
     assert toy.seen == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"org": None}, {"org": [None]}, {"org": "x"}, {"org": [[]]}, [], "x", {"data": []},
+        b"[" * 5_000, b'{"org": ' + b"[" * 5_000,
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_org_of_another_shape_is_one_clear_error(toy, client, reply, body):
+    toy.on("GET", "/crm/v8/org", reply(body=body))
+    with pytest.raises(MigratorError):
+        client.org(refresh=True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": None}, {"data": [None]}, {"data": "x"}, {"data": [["id"]]}, {"data": [{}]}, [1],
+        {"data": [{"id": "1"}], "info": []}, b"[" * 5_000,
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_list_of_another_shape_is_one_clear_error(toy, client, reply, body):
+    toy.on("GET", CONTACTS, reply(body=body))
+    try:
+        rows = list(client.records.list("Contacts", ["id"]))
+    except MigratorError:
+        return
+    assert all(isinstance(row, dict) for row in rows)
 
 
 def test_settings_refuse_clear_text_to_another_host():

@@ -29,6 +29,9 @@ _TITLE_WORDS = re.compile(
     re.IGNORECASE,
 )
 
+_LONGEST = 500
+"""Letters beyond which a text is no name: the parser's time grows with the square of its length."""
+
 Part = Literal["title", "first", "middle", "last", "suffix", "nickname"]
 
 
@@ -56,6 +59,8 @@ def split_name(value: str, lone_is_last: bool = True) -> dict[Part, str]:
         ("title", "first", "middle", "last", "suffix", "nickname"), ""
     )
     whole = " ".join(value.split())
+    if len(whole) > _LONGEST:
+        return {**empty, "last": whole}
     if _ORGANISATION.search(whole):
         return {**empty, "last": whole}
     title = ""
