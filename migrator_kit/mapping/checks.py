@@ -10,7 +10,14 @@ from rapidfuzz import process
 
 from migrator_kit.errors import Finding, MappingError
 from migrator_kit.mapping.bindings import against_snapshot
-from migrator_kit.mapping.model import FieldMapping, Landing, Mapping, ObjectMapping, ObjectName
+from migrator_kit.mapping.model import (
+    FieldMapping,
+    Landing,
+    Mapping,
+    ObjectMapping,
+    ObjectName,
+    rows_that_hold,
+)
 from migrator_kit.mapping.new_fields import new_field_problems
 from migrator_kit.mapping.objects import SnapshotTables
 from migrator_kit.mapping.standard_fields import STANDARD_FIELDS
@@ -76,11 +83,24 @@ def _placed(path: Path, problems: Iterable[Problem]) -> list[Finding]:
         tree: Any = load_tree(path)
     except InvalidYaml:
         tree = None
-    lines = [(line_of(tree, where) or 0, problem, remedy) for where, problem, remedy in problems]
+    lines = [
+        (line_of(tree, _in_file(tree, where)) or 0, problem, remedy)
+        for where, problem, remedy in problems
+    ]
     return [
         Finding(f"{path.name}:{line}" if line else path.name, problem, remedy)
         for line, problem, remedy in sorted(lines)
     ]
+
+
+def _in_file(tree: Any, where: Where) -> Where:
+    """Return a place with the row's number as the file counts, rows of other modules included."""
+    match where:
+        case ("objects", int(item), "fields", int(row), *inside) if tree is not None:
+            places = rows_that_hold(tree["objects"][item])
+            return ("objects", item, "fields", places[row], *inside) if row < len(places) else where
+        case _:
+            return where
 
 
 def _structure(mapping: Mapping) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ from migrator_kit.engagement import Engagement
 from migrator_kit.errors import Finding, MappingError, ParameterError
 from migrator_kit.mapping.checks import check_mapping
 from migrator_kit.mapping.files import load_mapping
-from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectMapping
+from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectMapping, rows_that_hold
 from migrator_kit.mapping.standard_fields import STANDARD_FIELDS
 from migrator_kit.mapping.transforms.choices import find_entry
 from migrator_kit.yamlfile import plain, round_trip
@@ -45,7 +45,8 @@ class MappingFile:
     def nodes(self) -> Iterator[tuple[str, Any]]:
         """Give every row that needs a decision with its name, in the order of the file."""
         for item in self.tree.get("objects", []):
-            for row in item.get("fields", []):
+            for place in rows_that_hold(item):
+                row = item["fields"][place]
                 yield f"{item['object']}.{row['target']}", row
         for entry in self.tree.get("not_moved", []):
             sources = entry["sources"]

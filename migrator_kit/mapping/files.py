@@ -31,7 +31,7 @@ def profile_path(profile: str) -> Path:
 @cache
 def default_mapping(profile: str) -> Mapping:
     """Return the packaged mapping of a profile. Raises ConfigError for an unknown name."""
-    return _read(profile_path(profile))
+    return read_mapping(profile_path(profile))
 
 
 def detect_profile(tables: Map[str, set[str]]) -> str | None:
@@ -85,13 +85,14 @@ def load_mapping(engagement: Engagement) -> Mapping:
             gate="mapping",
             opens_with=f"migrator propose {engagement.folder}",
         )
-    mapping = _read(engagement.mapping_path)
+    mapping = read_mapping(engagement.mapping_path)
     if engagement.settings.mapping.second_reviewer:
         return mapping.model_copy(update={"second_reviewer": True})
     return mapping
 
 
-def _read(path: Path) -> Mapping:
+def read_mapping(path: Path) -> Mapping:
+    """Return a mapping from its file. Raises MappingError with every finding, file and line."""
     try:
         return load_model(path, Mapping)
     except InvalidYaml as error:

@@ -7,11 +7,20 @@ field is read back after provisioning (see `load.provision`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Map
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from migrator_kit.privacy import DataClass
 
@@ -215,8 +224,13 @@ _KEY_SCHEMA = {
 }
 
 
-def _holds_in(row: Any, module: Any) -> bool:
-    return not isinstance(row, dict) or row.get("module") in (None, module)
+def rows_that_hold(item: Map[str, Any]) -> list[int]:
+    """Return the places of an object's rows, as a file lists them, that its `module` leaves."""
+    module = item.get("module")
+    return [
+        place for place, row in enumerate(item.get("fields") or ())
+        if not isinstance(row, Map) or row.get("module") in (None, module)
+    ]  # fmt: skip
 
 
 MatchRule = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -252,21 +266,24 @@ class ObjectMapping(_Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _follow_the_module(cls, given: Any) -> Any:
-        """Take the key of the module that `module` names, and the rows that belong to it."""
-        if not isinstance(given, dict):
+    def _key_of_the_module(cls, given: Any) -> Any:
+        """Take the key of the module that `module` names."""
+        if not isinstance(given, dict) or not isinstance(given.get("key"), dict):
             return given
-        module, key, rows = (given.get(name) for name in ("module", "key", "fields"))
-        chosen = dict(given)
-        if isinstance(key, dict):
-            if module not in key:
-                raise ValueError(
-                    f"{given.get('object')} cannot land in {module}: `key` knows {', '.join(key)}"
-                )
-            chosen["key"] = key[module]
-        if isinstance(rows, list):
-            chosen["fields"] = [row for row in rows if _holds_in(row, module)]
-        return chosen
+        module, key = given.get("module"), given["key"]
+        if module not in key:
+            raise ValueError(
+                f"{given.get('object')} cannot land in {module}: `key` knows {', '.join(key)}"
+            )
+        return {**given, "key": key[module]}
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _rows_of_the_module(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Leave out the rows of another module, once all are read: findings name their places."""
+        item = handler(given)
+        rows = tuple(row for row in item.fields if row.module in (None, item.module))
+        return item if len(rows) == len(item.fields) else item.model_copy(update={"fields": rows})
 
     @model_validator(mode="after")
     def _sound_match(self) -> ObjectMapping:

@@ -8,10 +8,12 @@ than both have.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,28 +59,43 @@ def by_coma(python: str, source: Any, target: Any, *, same_tables: bool) -> list
     return rows
 
 
-def by_vectors(python: str, model: str, source: Any, target: Any) -> list[Row]:
-    """Rank by the cosine of text vectors alone: table, column, description, label, as one text."""
-    sides = [
-        [
-            " ".join(str(row[name]) for name in _TEXTS if isinstance(row.get(name), str)).replace(
-                "_", " "
-            )
-            for row in side.to_dict("records")
-        ]
-        for side in (source, target)
-    ]
-    asked = json.dumps({"model": model, "sides": sides, "top": _TOP})
+def text_vectors(python: str, model: str, sides: Iterable[Any]) -> dict[str, Any]:
+    """Return the vector of each distinct text of many schemas, all encoded in one go."""
+    import numpy as np
+
+    texts = sorted({text for side in sides for text in _texts_of(side)})
+    asked = json.dumps({"model": model, "texts": texts}).encode()
     command = [python, str(Path(__file__).with_name("mapping_embeddings.py"))]
-    done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, input=asked, capture_output=True, timeout=1500)
     assert done.returncode == 0, done.stderr[-2000:]
+    return dict(zip(texts, np.load(io.BytesIO(done.stdout)), strict=True))
+
+
+def by_vectors(vectors: Mapping[str, Any], source: Any, target: Any) -> list[Row]:
+    """Rank by the cosine of text vectors alone: table, column, description, label, as one text."""
+    import numpy as np
+
+    own, other = (
+        np.stack([vectors[text] for text in _texts_of(side)]) for side in (source, target)
+    )
+    scores = own @ other.T
     left, right = (
         list(zip(side["table"], side["column"], strict=True)) for side in (source, target)
     )
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :_TOP]
     return [
-        (*left[n], *right[place], score)
-        for n, best in enumerate(json.loads(done.stdout))
-        for place, score in best
+        (*left[n], *right[place], float(scores[n, place]))
+        for n in range(len(left))
+        for place in order[n]
+    ]
+
+
+def _texts_of(side: Any) -> list[str]:
+    return [
+        " ".join(str(row[name]) for name in _TEXTS if isinstance(row.get(name), str)).replace(
+            "_", " "
+        )
+        for row in side.to_dict("records")
     ]
 
 

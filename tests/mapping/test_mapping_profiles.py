@@ -16,7 +16,13 @@ from migrator_kit.errors import MappingError
 from migrator_kit.mapping.bindings import against_snapshot
 from migrator_kit.mapping.checks import check_mapping
 from migrator_kit.mapping.digests import mapping_digest, row_digest
-from migrator_kit.mapping.files import PROFILES, default_mapping, detect_profile, profile_path
+from migrator_kit.mapping.files import (
+    PROFILES,
+    default_mapping,
+    detect_profile,
+    profile_path,
+    read_mapping,
+)
 from migrator_kit.mapping.model import Landing, Mapping, ObjectName
 from migrator_kit.mapping.objects import SnapshotTables
 from migrator_kit.mapping.standard_fields import STANDARD_FIELDS
@@ -265,6 +271,28 @@ def test_all_mistakes_are_collected_in_the_order_of_the_file(tmp_path: Path) -> 
     assert lines == sorted(lines)
     text = path.read_text(encoding="utf-8").splitlines()
     assert "Emial" in text[lines[0] - 1]
+
+
+def test_lines_are_right_where_an_object_lands_in_its_other_module(tmp_path: Path) -> None:
+    text = profile_path("dent_o_soft").read_text(encoding="utf-8")
+    head, appointments = text.split("  - object: Appointment\n")
+    appointments, calls = appointments.split("  - object: Call Log\n")
+    calls = calls.replace("module: Events\n", "module: Calls\n", 1)
+    moved = appointments.replace("module: Tasks\n", "module: Events\n", 1)
+    moved = f"{moved}  - object: Call Log\n{calls}"
+    path = tmp_path / "mapping.yml"
+
+    def line_found(wrong: str) -> str:
+        path.write_text(f"{head}  - object: Appointment\n{wrong}", encoding="utf-8")
+        with pytest.raises(MappingError) as caught:
+            check_mapping(read_mapping(path), path)
+        (finding,) = caught.value.findings
+        return path.read_text(encoding="utf-8").splitlines()[int(finding.place.split(":")[1]) - 1]
+
+    start = "transform: datetime, required: true}"
+    assert "Start_DateTime" in line_found(moved.replace(start, "transform: datetim}", 1))
+    assert "Start_DateTime" in line_found(moved.replace(start, "required: perhaps}", 1))
+    assert "Due_Date" in line_found(moved.replace("transform: date}", "required: perhaps}", 1))
 
 
 def field(api_name: str, **more: Any) -> Any:
