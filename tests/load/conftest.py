@@ -79,16 +79,26 @@ POSTGRES = "MIGRATOR_TEST_POSTGRES_URL"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "ledger_url" in metafunc.fixturenames and os.environ.get(POSTGRES):
-        metafunc.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+    if "new_ledger_url" in metafunc.fixturenames and os.environ.get(POSTGRES):
+        metafunc.parametrize("new_ledger_url", ["sqlite", "postgresql"], indirect=True)
+
+
+NewUrl = Callable[[Path], str]
 
 
 @pytest.fixture
-def ledger_url(tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """The URL of the test's ledger, for tests that open it in a process of their own."""
+def new_ledger_url(request: pytest.FixtureRequest) -> NewUrl:
+    """A function that gives the URL of a new ledger, in a folder where it is a file."""
     if getattr(request, "param", "sqlite") == "postgresql":
-        return str(request.getfixturevalue("postgres_url"))
-    return f"sqlite:///{tmp_path / 'ledger.db'}"
+        new_database = request.getfixturevalue("new_postgres_url")
+        return lambda _: str(new_database())
+    return lambda folder: f"sqlite:///{folder / 'ledger.db'}"
+
+
+@pytest.fixture
+def ledger_url(tmp_path: Path, new_ledger_url: NewUrl) -> str:
+    """The URL of the test's ledger, for tests that open it in a process of their own."""
+    return new_ledger_url(tmp_path)
 
 
 @pytest.fixture
@@ -99,26 +109,38 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def postgres_url() -> Iterator[str]:
-    """A new PostgreSQL database for the ledger, where the machine offers one."""
+def new_postgres_url() -> Iterator[Callable[[], str]]:
+    """A function that makes a PostgreSQL database, where the machine offers it to the tests."""
     given = os.environ.get(POSTGRES)
     if not given:
         pytest.skip(f"{POSTGRES} is not set")
-    # One for each test: the loader's lock is the database's, and tests run side by side.
-    url = make_url(given).set(database=f"migrator_{uuid.uuid4().hex[:12]}")
     server = create_engine(
         make_url(given).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
     )
+    made: list[str] = []
+
+    def new() -> str:
+        # One for each ledger: the loader's lock is the database's, and tests run side by side.
+        made.append(f"migrator_{uuid.uuid4().hex[:12]}")
+        with server.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{made[-1]}"'))
+        return make_url(given).set(database=made[-1]).render_as_string(hide_password=False)
+
+    yield new
     with server.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{url.database}"'))
-    yield url.render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(text(f'DROP DATABASE "{url.database}" WITH (FORCE)'))
+        for name in made:
+            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
     server.dispose()
 
 
+@pytest.fixture
+def postgres_url(new_postgres_url: Callable[[], str]) -> str:
+    """A new PostgreSQL database for the ledger."""
+    return new_postgres_url()
+
+
 def _staff(emulator: Any, target: Target) -> Any:
-    """Return a function by which another user of the org updates one record."""
+    """Return a function by which another user of the org updates one record, or adds to it."""
     other = next(u for u in target.users if u.active and u.id != target.api_user.id)
     session = emulator.session(f"emulator:{other.email}")
 
@@ -127,7 +149,20 @@ def _staff(emulator: Any, target: Target) -> Any:
         answer = session.put(f"{emulator.url}/crm/v8/{module}", json={"data": [row]}, timeout=10)
         assert answer.status_code == 200, answer.text
 
+    def adds(kind: str, module: str, zoho_id: str, text: str) -> str:
+        """Put a note, or a file of that name, on a record; returns its id."""
+        if kind == "Notes":
+            parent = {"module": {"api_name": module}, "id": zoho_id}
+            sent: dict[str, Any] = {"json": {"data": [{"Note_Content": text, "Parent_Id": parent}]}}
+            place = "Notes"
+        else:
+            place, sent = f"{module}/{zoho_id}/Attachments", {"files": {"file": (text, b"hand")}}
+        answer = session.post(f"{emulator.url}/crm/v8/{place}", timeout=10, **sent)
+        assert answer.status_code in (200, 201), answer.text
+        return str(answer.json()["data"][0]["details"]["id"])
+
     update.email = other.email  # type: ignore[attr-defined]
+    update.adds = adds  # type: ignore[attr-defined]
     return update
 
 

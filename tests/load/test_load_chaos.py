@@ -194,11 +194,14 @@ def uniquely(mapping: Mapping) -> Mapping:
     return Mapping.model_validate_json(text.replace(plain, plain.replace("false", "true")))
 
 
-def undisturbed(folder: Path, start_emulator: Any, tools: Any) -> tuple[str, str]:
+def undisturbed(
+    folder: Path, start_emulator: Any, tools: Any, new_ledger_url: Any
+) -> tuple[str, str]:
     """Return the digests of an org after a load and after a delta that nothing disturbed."""
+    folder.mkdir()
     emulator = start_emulator(folder / "emulator.db")
     practice, target = tools.practice_in(folder, PATIENTS), tools.open_org(emulator.url)
-    ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}", "engagement")
+    ledger = Ledger(new_ledger_url(folder), "engagement")
     load(tools.job_on(practice, target, ledger), "run-1")
     first = tools.digest_of(target)
     edit(practice)
@@ -213,10 +216,9 @@ def undisturbed(folder: Path, start_emulator: Any, tools: Any) -> tuple[str, str
 @pytest.mark.slow
 @pytest.mark.timeout(60 + 60 * CASES)
 def test_whatever_breaks_the_end_is_that_of_an_undisturbed_run(
-    tmp_path: Path, start_emulator: Any, mapping: Mapping, tools: Any
+    tmp_path: Path, start_emulator: Any, mapping: Mapping, tools: Any, new_ledger_url: Any
 ) -> None:
-    (tmp_path / "calm").mkdir()
-    loaded, updated = undisturbed(tmp_path / "calm", start_emulator, tools)
+    loaded, updated = undisturbed(tmp_path / "calm", start_emulator, tools, new_ledger_url)
     seen: Counter[str] = Counter()
     began = time.perf_counter()
     for seed in range(FIRST_SEED, FIRST_SEED + CASES):
@@ -224,7 +226,7 @@ def test_whatever_breaks_the_end_is_that_of_an_undisturbed_run(
         folder.mkdir()
         emulator = start_emulator(folder / "emulator.db")
         practice = tools.practice_in(folder, PATIENTS)
-        url = f"sqlite:///{folder / 'ledger.db'}"
+        url = new_ledger_url(folder)
         target, ledger = tools.open_org(emulator.url), Ledger(url, "engagement")
         before = org_state(tools.job_on(practice, target, ledger))
         ledger.close()
@@ -262,10 +264,9 @@ def test_whatever_breaks_the_end_is_that_of_an_undisturbed_run(
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("bulk", [False, True], ids=["record calls", "bulk write"])
 def test_killed_at_each_single_write_of_ledger_and_vault(
-    bulk: bool, tmp_path: Path, start_emulator: Any, tools: Any
+    bulk: bool, tmp_path: Path, start_emulator: Any, tools: Any, new_ledger_url: Any
 ) -> None:
-    (tmp_path / "calm").mkdir()
-    loaded, _ = undisturbed(tmp_path / "calm", start_emulator, tools)
+    loaded, _ = undisturbed(tmp_path / "calm", start_emulator, tools, new_ledger_url)
     exits: Counter[int] = Counter()
     for number in itertools.count(1, EVERY):
         ended = []
@@ -273,7 +274,7 @@ def test_killed_at_each_single_write_of_ledger_and_vault(
             folder = tmp_path / f"{number}-{before}"
             folder.mkdir()
             emulator = start_emulator(folder / "emulator.db")
-            practice, url = tools.practice_in(folder, PATIENTS), f"sqlite:///{folder / 'ledger.db'}"
+            practice, url = tools.practice_in(folder, PATIENTS), new_ledger_url(folder)
             target, ledger = tools.open_org(emulator.url), Ledger(url, "engagement")
             tools.job_on(practice, target, ledger)
             chaos = Chaos(number, emulator, practice, url, tools, bulk=bulk)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import pytest
 
@@ -67,12 +66,10 @@ def batches(writer: Writer, count: int, rows: int = 3) -> list[Batch]:
     ]  # fmt: skip
 
 
-def run(tmp_path: Path, world: World, count: int = 6) -> Ledger:
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "engagement")
+def run(ledger: Ledger, world: World, count: int = 6) -> None:
     with ledger.writing("load", "run-1") as writer:
         pump = Pump(writer, in_flight=2, settled=lambda _: None)
         pump.run(FakeSending(batch, world, ledger) for batch in batches(writer, count))
-    return ledger
 
 
 def lost_after(batch: Batch, world: World, rows: int) -> None:
@@ -87,9 +84,9 @@ def fails(error: Exception) -> Callable[[Batch], None]:
     return raising
 
 
-def test_every_record_arrives_once(tmp_path: Path) -> None:
+def test_every_record_arrives_once(ledger: Ledger) -> None:
     world = World()
-    ledger = run(tmp_path, world)
+    run(ledger, world)
     assert sorted(world.arrived) == sorted(f"{n}-{m}" for n in range(6) for m in range(3))
     assert len(ledger.crosswalk("Patient")) == 18
     assert ledger.unsettled() == []
@@ -97,48 +94,45 @@ def test_every_record_arrives_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("landed", [0, 1, 3])
 def test_a_lost_answer_is_read_back_and_only_the_rest_sent_again(
-    tmp_path: Path, landed: int
+    ledger: Ledger, landed: int
 ) -> None:
     world = World()
     world.script = [lambda batch: lost_after(batch, world, landed)]
-    ledger = run(tmp_path, world)
+    run(ledger, world)
     assert sorted(world.arrived) == sorted(f"{n}-{m}" for n in range(6) for m in range(3))
     assert len(ledger.crosswalk("Patient")) == 18
     assert ledger.verify_audit().rows == 18
 
 
-def test_answers_that_keep_getting_lost_end_the_load(tmp_path: Path) -> None:
+def test_answers_that_keep_getting_lost_end_the_load(ledger: Ledger) -> None:
     world = World()
     world.script = [lambda batch: lost_after(batch, world, 0)] * 100
     with pytest.raises(AmbiguousError):
-        run(tmp_path, world, count=1)
+        run(ledger, world, count=1)
 
 
 @pytest.mark.parametrize("error", [TransientError("down"), TerminalError("no")])
 def test_a_refused_call_stops_the_pump_after_the_others_are_settled(
-    tmp_path: Path, error: Exception
+    ledger: Ledger, error: Exception
 ) -> None:
     world = World()
     world.script = [lambda _: None, fails(error)]
     with pytest.raises(type(error)):
-        run(tmp_path, world)
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "engagement")
+        run(ledger, world)
     assert sorted(ledger.crosswalk("Patient")["source_id"]) == sorted(world.arrived)
     assert ledger.unsettled() == [], "a refused call did nothing, and what is ready was not sent"
 
 
-def test_an_unforeseen_error_leaves_its_batch_open_to_be_read_back(tmp_path: Path) -> None:
+def test_an_unforeseen_error_leaves_its_batch_open_to_be_read_back(ledger: Ledger) -> None:
     world = World()
     world.script = [fails(RuntimeError("a fault of our own"))]
     with pytest.raises(RuntimeError):
-        run(tmp_path, world)
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "engagement")
+        run(ledger, world)
     assert len(ledger.unsettled()) == 1
 
 
-def test_the_id_of_a_job_is_in_the_ledger_before_anybody_waits_for_it(tmp_path: Path) -> None:
+def test_the_id_of_a_job_is_in_the_ledger_before_anybody_waits_for_it(ledger: Ledger) -> None:
     world, seen = World(), list[str | None]()
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "engagement")
 
     class Job(FakeSending):
         def send(self) -> Started:  # type: ignore[override]
