@@ -340,11 +340,24 @@ def _migrate(engine: Engine) -> None:
                 )
             if (applied or 0) >= migration.number:
                 continue
+            _keep_open_batches(connection, migration)
             for statement in migration.statements:
                 connection.execute(text(statement))
             instant = datetime.now(UTC).isoformat(timespec="seconds")
             row = {"number": migration.number, "name": migration.name, "applied_at": instant}
             connection.execute(schema.schema_version.insert(), row)
+
+
+def _keep_open_batches(connection: Connection, migration: schema.Migration) -> None:
+    """Refuse a migration where a load of an earlier version stopped with calls under way."""
+    left = connection.execute(text(migration.forgets)).scalar() if migration.forgets else 0
+    if left:
+        raise LedgerError(
+            "An earlier version of the migrator stopped before it knew what became of its last "
+            f"calls ({left}), and this version cannot read what they held. Nothing was changed.",
+            hint="Run that load to its end with the version that began it (the column "
+            "`code_version` of the ledger's table `run` names it), then with this one.",
+        )
 
 
 def _version(engine: Engine) -> int:

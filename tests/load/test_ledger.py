@@ -69,6 +69,30 @@ def test_ledger_of_a_newer_version_is_refused(url: str, ledger: Ledger) -> None:
         Ledger(url, "engagement-a")
 
 
+def test_open_batches_of_an_earlier_version_are_not_forgotten(url: str) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(text(schema.CREATE_SCHEMA_VERSION))
+        for one in schema.MIGRATIONS[:3]:
+            for statement in one.statements:
+                connection.execute(text(statement))
+        connection.execute(text("INSERT INTO schema_version VALUES (3, 'earlier', 'then')"))
+        connection.execute(text("INSERT INTO batch (batch_id, state) VALUES (1, 'sent')"))
+        row = "INSERT INTO batch_row (batch_id, position, source_id) VALUES (1, 1, '000001')"
+        connection.execute(text(row))
+    with pytest.raises(LedgerError, match=r"its last calls \(1\), and this version") as refused:
+        Ledger(url, "engagement-a")
+    assert "with the version that began it" in str(refused.value)
+    with engine.begin() as connection:
+        kept = connection.execute(text("SELECT source_id FROM batch_row")).scalars().all()
+        assert kept == ["000001"]
+        connection.execute(text("UPDATE batch SET state = 'settled'"))
+    engine.dispose()
+    opened = Ledger(url, "engagement-a")
+    assert opened.unsettled() == []
+    opened.close()
+
+
 def test_ledger_of_another_engagement_is_refused(url: str, ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="another engagement"):
         Ledger(url, "engagement-b")
