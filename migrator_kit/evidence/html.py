@@ -60,6 +60,7 @@ def export_html(
         language=language,
         revealed=bool(_papermill(notebook).get("parameters", {}).get("reveal")),
         stopped=bool(_papermill(notebook).get("exception")),
+        delta=_papermill(notebook).get("parameters", {}).get("mode") == "delta",
     )
     hidden = [executed.resolve().parents[n] for n in range(min(3, len(executed.resolve().parents)))]
     body = without_paths(_body(notebook), [*hide, *hidden])

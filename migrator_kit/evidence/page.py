@@ -19,6 +19,9 @@ CONTENTS_FROM = 4
 """A page with fewer headings needs no list of them."""
 
 
+_DELTA = "<div><dt>Delta</dt><dd>what changed since the load before</dd></div>"
+
+
 @dataclass(frozen=True, slots=True)
 class PageHead:
     """What stands at the top of a page. `made` is the date as it is to be read."""
@@ -34,6 +37,8 @@ class PageHead:
     """The run of this page ended before its last step."""
     made_from: str = "Run"
     """What `run_id` is the name of, as it stands before it."""
+    delta: bool = False
+    """The page is about what changed since an earlier load."""
 
 
 def render_page(head: PageHead, body: str) -> str:
@@ -57,7 +62,7 @@ def render_page(head: PageHead, body: str) -> str:
 <p class="client">{client}</p>
 <h1>{title}</h1>
 <dl><div><dt>{escape(head.made_from)}</dt><dd>{escape(head.run_id)}</dd></div>
-<div><dt>Date</dt><dd>{escape(head.made)}</dd></div></dl>
+<div><dt>Date</dt><dd>{escape(head.made)}</dd></div>{_DELTA if head.delta else ""}</dl>
 {_warnings(head)}</header>
 {_contents(parts)}<main>
 {body}

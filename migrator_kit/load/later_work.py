@@ -50,6 +50,8 @@ class LaterWork:
     _gone: set[str] = field(default_factory=set)
     _released: set[str] = field(default_factory=set)
     _kinds: dict[str, str] = field(default_factory=dict)
+    _authors: dict[str, str | None] = field(default_factory=dict)
+    """Who wrote last what hangs on a record, by its id."""
     _notes: dict[tuple[str, str], dict[str, Standing]] = field(default_factory=dict, repr=False)
 
     def forced(self, name: str, source_id: str) -> bool:
@@ -116,8 +118,7 @@ class LaterWork:
 
     def author(self, standing: Standing) -> str:
         """Return who changed a record last, as the org knows them."""
-        found = next((u for u in self.job.target.users if u.id == standing.author_id), None)
-        return found.email if found else f"user {standing.author_id or 'unknown'}"
+        return self._person(standing.author_id)
 
     def _edit(self, standing: Standing) -> Hold:
         by, at = self.author(standing), standing.modified_time or ""
@@ -136,14 +137,25 @@ class LaterWork:
                 stays = source_id in held or self.forced(name, source_id)
                 left = children - self._gone - self._released
                 if not stays and left:
-                    held[source_id] = Hold(Reason.LINKED_SINCE, self.told(left))
+                    held[source_id] = Hold(Reason.LINKED_SINCE, self.told(left), self._people(left))
                     self._gone.discard(zoho_id)
                     found = True
 
     def told(self, children: Collection[str]) -> str:
         """Return in words what hangs on a record: how many of which module."""
         counts = Counter(self._kinds.get(child, "records") for child in children)
-        return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+        return ", ".join(f"{kind} ({count})" for kind, count in sorted(counts.items()))
+
+    def _people(self, children: Collection[str]) -> str:
+        """Return who wrote what hangs on a record, our own user left out."""
+        authors = {self._authors.get(child) for child in children}
+        return ", ".join(
+            sorted(self._person(one) for one in authors - {None, self.job.target.api_user.id})
+        )
+
+    def _person(self, user_id: str | None) -> str:
+        found = next((user for user in self.job.target.users if user.id == user_id), None)
+        return found.email if found else f"user {user_id or 'unknown'}"
 
     def edits(self, module: str, rows: pd.DataFrame) -> dict[str, Standing]:
         """Return the records that somebody changed since, by Zoho id."""
@@ -186,8 +198,9 @@ class LaterWork:
         records = self.job.target.client.records
         for child, lookup in self._lookups_to(module):
             for part in parts(zoho_ids):
-                for row in records.coql([lookup], child, coql_in(lookup, part)):
+                for row in records.coql([lookup, MODIFIED_BY], child, coql_in(lookup, part)):
                     parent = str((row.get(lookup) or {}).get("id"))
+                    self._authors[str(row["id"])] = Standing.of(row).author_id
                     if parent in hanging:
                         hanging[parent].add(str(row["id"]))
                         self._kinds[str(row["id"])] = child
@@ -195,13 +208,20 @@ class LaterWork:
             attached = pool.map(lambda zoho_id: self._attached_to(module, zoho_id), zoho_ids)
             for zoho_id, (files, notes) in zip(zoho_ids, attached, strict=True):
                 self._kinds |= dict.fromkeys(files, "Attachments") | dict.fromkeys(notes, "Notes")
-                hanging[zoho_id] |= files | notes
+                self._authors |= files | notes
+                hanging[zoho_id] |= files.keys() | notes.keys()
         return hanging
 
-    def _attached_to(self, module: str, zoho_id: str) -> tuple[set[str], set[str]]:
-        """Return ids of the files and notes of one record. Runs in a worker thread."""
-        files = {one.id for one in self.job.target.client.attachments.list(module, zoho_id)}
-        return files, set(self._notes_of(module, zoho_id))
+    def _attached_to(
+        self, module: str, zoho_id: str
+    ) -> tuple[dict[str, str | None], dict[str, str | None]]:
+        """Return who wrote the files and notes of one record, by id. Runs in a worker thread."""
+        files = self.job.target.client.attachments.list(module, zoho_id)
+        notes = self._notes_of(module, zoho_id)
+        return (
+            {one.id: one.created_by for one in files},
+            {key: note.author_id for key, note in notes.items()},
+        )
 
     def _lookups_to(self, module: str) -> list[tuple[str, str]]:
         """Return child module and field of every lookup that can point at `module`."""

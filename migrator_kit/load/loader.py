@@ -95,14 +95,14 @@ class _Loading:
         self._job, self._writer, self._progress = job, writer, progress
         most = job.target.client.limits.writers_in_flight
         self._in_flight = most if in_flight is None else max(1, min(in_flight, most))
-        self._calls = self._read_back = 0
+        self._read_back = 0
         self._taken: set[str] = set()
         self._reports: list[StepReport] = []
 
     def all(self) -> LoadReport:
         """Recover, then walk every step."""
         started, credits = time.perf_counter(), self._job.target.client.credits
-        spent = credits.spent
+        spent, made = credits.spent, credits.calls
         self._sweep()
         recovered = recover(self._job, self._writer, self._progress)
         steps = load_order(self._job.mapping)
@@ -116,7 +116,7 @@ class _Loading:
             if step.mapping.landing is Landing.FILES:
                 self._load_files(step)
         return LoadReport(
-            self._writer.run_id, tuple(self._reports), self._calls, credits.spent - spent,
+            self._writer.run_id, tuple(self._reports), credits.calls - made, credits.spent - spent,
             self._read_back, recovered, time.perf_counter() - started,
             self._writer.seconds + self._job.vault.seconds,
         )  # fmt: skip
@@ -182,7 +182,6 @@ class _Loading:
             pump = Pump(self._writer, in_flight=self._in_flight, settled=settled)
             pump.run(sendings(tally))
             self._writer.record(name.removesuffix(LINKED), tally.afterwards)
-        self._calls += pump.calls
         self._read_back += pump.read_back
         seconds = time.perf_counter() - started
         self._reports.append(StepReport(str(name), module, dict(tally.counts), seconds))

@@ -92,6 +92,7 @@ class LoadPlan:
                 }
                 for one in self.modules
             },
+            "holds": self.holds.to_dict("records"),
             "fits": self.fits,
             "schedule": [
                 {**row, "begins_at": row["begins_at"].isoformat(timespec="minutes")}

@@ -81,7 +81,6 @@ class Pump:
         self._finished: list[Settled] = []
         self._attempts: dict[int, int] = {}
         self._stop: BaseException | None = None
-        self.calls = 0
         self.read_back = 0
 
     def run(self, sendings: Iterable[Sending]) -> None:
@@ -105,7 +104,6 @@ class Pump:
             self._exchange([one.batch for one in fresh])
             for one in fresh:
                 self._pending[pool.submit(one.send)] = (one, _Phase.SEND)
-            self.calls += len(fresh)
         if not self._pending:
             return bool(self._queue) and self._stop is None
         self._fill(source, AHEAD)
@@ -121,7 +119,6 @@ class Pump:
             if phase is _Phase.SEND and future.cancel():
                 del self._pending[future]
                 self._finished.append(Settled(sending.batch, ()))
-                self.calls -= 1
 
     def _next(self, source: Iterator[Sending]) -> list[Sending]:
         """Return batches to open: those there is room for, and some to have ready after them."""

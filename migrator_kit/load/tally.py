@@ -60,8 +60,9 @@ class StepReport:
 class LoadReport:
     """What a load did, in how long, at what price.
 
-    `calls` are batches sent, `read_back` batches whose fate had to be looked up, `recovered` those
-    that an earlier run had left open. `ledger_seconds` is the time spent in the ledger.
+    `calls` are those made to Zoho CRM, `read_back` batches whose fate had to be looked up,
+    `recovered` those that an earlier run had left open. `ledger_seconds` is the time spent in the
+    ledger.
     """
 
     run_id: str

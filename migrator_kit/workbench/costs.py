@@ -25,10 +25,9 @@ def keep_cost(session: Session, plan: LoadPlan, report: LoadReport) -> Table:
     }
     told = {"mode": session.parameters.get("mode", "initial"), **cost}
     (session.run_folder / _FILE).write_text(json.dumps(told), encoding="utf-8")
-    rows = [(name, *cost[name]) for name in _MEASURES]
     share = report.ledger_seconds / max(report.seconds, 1e-9)
     note = f"{share:.0%} of the time went into the ledger."
-    frame = pd.DataFrame(rows, columns=["what", "planned", "actual"])
+    frame = pd.DataFrame({"what": ["planned", "actual"], **cost})
     return Table(frame, "Planned and actual", note=note)
 
 

@@ -34,6 +34,8 @@ MODES = ("initial", "delta")
 HOURS_BEFORE_THE_FREEZE = 24.0
 """The clock assumes that a delta runs the day before the freeze."""
 A_MONTH = 24.0 * 30
+HOURS_TOLD_FROM = 3.0
+"""A shorter time is told in minutes."""
 
 
 def is_delta(session: Session) -> bool:
@@ -134,7 +136,7 @@ def clock(session: Session) -> Tables:
     )
     remedy = "" if made.fits else "Run deltas closer together before the freeze."
     note = (
-        f"{made.changes_per_hour:,.1f} changes an hour, measured over {hours:,.2f} hours. "
+        f"{made.changes_per_hour:,.1f} changes an hour, measured over {_span(hours)}. "
         f"{_longest_gap(made)}"
     )
     steps = made.steps.round({"minutes": 2})
@@ -234,6 +236,10 @@ def _longest_gap(made: CutoverClock) -> str:
     if hours > A_MONTH:
         return "The promise would hold even where the last delta ran a month before."
     return f"The promise holds where the last delta ran at most {hours:,.0f} hours before."
+
+
+def _span(hours: float) -> str:
+    return f"{hours * 60:,.0f} minutes" if hours < HOURS_TOLD_FROM else f"{hours:,.0f} hours"
 
 
 def _hours_since_the_last(session: Session) -> float:

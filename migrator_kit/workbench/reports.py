@@ -100,16 +100,20 @@ def evidence_page(engagement: Engagement) -> Path | None:
 
 
 def status_text(report: dict[str, Any]) -> str:
-    """Return a status report as text: the ten objects, gates that are closed, failures."""
+    """Return a status report as text: the ten objects, the gates, failures by cause."""
     names = [column.capitalize() for column in _COLUMNS]
     lines = [f"{'Object':<18}{'Module':<12}" + "".join(f"{name:>10}" for name in names)]
     for name, counts in report["objects"].items():
         numbers = "".join(f"{counts.get(column, 0):>10,}" for column in _COLUMNS)
         lines.append(f"{name:<18}{counts.get('module') or '-':<12}{numbers}")
     lines += _practice_lines(report.get("practices", {}))
-    for name, gate in report["gates"].items():
-        if not gate["open"]:
-            lines.append(f"\nGate {name} is closed: {gate['why']}")
+    opened = [name for name, gate in report["gates"].items() if gate["open"]]
+    lines.append(f"\nGates that are open: {', '.join(opened) or 'none'}")
+    lines += [
+        f"Gate {name} is closed: {gate['why']}"
+        for name, gate in report["gates"].items()
+        if not gate["open"]
+    ]
     lines += [
         f"\n{cause['records']:,} {cause['module']}, {cause['code'] or cause['reason']}: "
         f"{cause['cause']} {cause['remedy']}"
@@ -148,11 +152,17 @@ def plan_report(engagement: Engagement) -> dict[str, Any]:
 
 def plan_text(report: dict[str, Any]) -> str:
     """Return a plan as text."""
-    columns = ("create", "update", "skip", "hold", "calls", "credits")
-    lines = [f"{'Module':<14}" + "".join(f"{name:>9}" for name in columns) + f"{'minutes':>10}"]
-    for module, counts in report["modules"].items():
-        numbers = "".join(f"{counts[column]:>9,}" for column in columns)
-        lines.append(f"{module:<14}{numbers}{counts['minutes']:>10.1f}")
+    counted, priced = ("create", "update", "skip", "hold"), ("calls", "credits")
+    lines = ["".join([f"{'Module':<14}", *(f"{name:>9}" for name in counted), f"{'path':>7}",
+                      *(f"{name:>9}" for name in priced), f"{'minutes':>10}"])]  # fmt: skip
+    for module, one in report["modules"].items():
+        done = "".join(f"{one[name]:>9,}" for name in counted)
+        price = "".join(f"{one[name]:>9,}" for name in priced)
+        lines.append(f"{module:<14}{done}{one['path']:>7}{price}{one['minutes']:>10.1f}")
+    lines += [
+        f"  {one['object']}: {one['records']:,} wait, {one['reason'].replace('_', ' ')}"
+        for one in report["holds"]
+    ]
     fits = "fits into" if report["fits"] else "does not fit into"
     lines.append(f"The plan {fits} the credits that are left of the rolling 24 hours.")
     lines += [

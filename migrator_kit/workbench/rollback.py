@@ -25,6 +25,8 @@ from migrator_kit.workbench.session import Session
 
 REPORT = "rollback.json"
 """Beside the page: what was undone, for scripts."""
+HELD_LIST = "rollback_held.csv"
+"""Among the lists beside the page: what stays."""
 
 
 def runs(session: Session) -> Table:
@@ -102,7 +104,7 @@ def undo(session: Session, *, dry_run: bool) -> RollbackReport:
         progress=session.progress,
     )
     if len(report.held):
-        write_list(report.held, session.list_path("rollback_held.csv"))
+        write_list(report.held, session.list_path(HELD_LIST))
     return report
 
 
@@ -189,11 +191,17 @@ def _blocks(report: RollbackReport, fields: UnprovisionReport | None) -> list[Bl
 
 
 def _held(report: RollbackReport) -> Table:
-    note = (
+    held = reasons_in_words(report.held)
+    remedies = sorted({f"{one.reason}: {one.remedy}" for one in held.itertuples(index=False)})
+    force = 'A record goes all the same where it is named, as in `force=["Patient/000001"]`.'
+    where = f"The list with Zoho's ids is {HELD_LIST}."
+    bin_note = (
         f"What is deleted can be brought back from Zoho's recycle bin for {RECYCLE_BIN_DAYS} days."
     )
-    frame = reasons_in_words(report.held)
-    return Table(frame, "What stays", empty="Nothing stays behind.", note=note)
+    note = " ".join([*remedies, force, where, bin_note] if len(held) else [bin_note])
+    held["changed_at"] = pd.to_datetime(held["changed_at"].replace("", None), utc=True)
+    shown = ["object", "source_id", "reason", "changed", "changed_by", "changed_at"]
+    return Table(held[shown], "What stays", empty="Nothing stays behind.", note=note)
 
 
 def _fields(fields: UnprovisionReport) -> Table:

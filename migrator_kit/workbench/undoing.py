@@ -13,9 +13,13 @@ from migrator_kit.errors import GateClosed
 from migrator_kit.evidence.lists import write_list
 from migrator_kit.load.provision import field_names
 from migrator_kit.load.retry import run_retry
+from migrator_kit.load.rollback import RECYCLE_BIN_DAYS
 from migrator_kit.load.triage import reject_list
 from migrator_kit.workbench import rollback
 from migrator_kit.workbench.reports import open_session
+
+HELD_TOLD = 40
+"""Records that stay are listed one by one up to so many; the list beside the run has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,10 @@ def look_ahead(engagement: Engagement, asked: Asked) -> dict[str, Any]:
     session = open_session(engagement)
     session.parameters = asdict(asked)
     report, fields = rollback.look(session)
-    return rollback.rollback_json(report, fields)
+    told = rollback.rollback_json(report, fields)
+    return told | {
+        "held_list": str(session.list_path(rollback.HELD_LIST)) if told["held"] else None
+    }
 
 
 def roll_back(
@@ -55,7 +62,8 @@ def roll_back(
     page = run_rollback_page(engagement, run_id, {**parameters, "dry_run": False})
     text = (engagement.runs / run_id / rollback.REPORT).read_text(encoding="utf-8")
     report: dict[str, Any] = json.loads(text)
-    return report | {"page": str(page)}
+    held = page.with_name("lists") / rollback.HELD_LIST
+    return report | {"page": str(page), "held_list": str(held) if report["held"] else None}
 
 
 def require_yes(asked: Asked) -> None:
@@ -69,26 +77,57 @@ def require_yes(asked: Asked) -> None:
 
 def undo_text(report: dict[str, Any]) -> str:
     """Return an undo as text: what went, what stays and why, the digests of the org."""
-    lines = [f"{'Object':<18}{'Deleted':>10}{'Restored':>10}{'Held':>10}"]
+    ahead = report["dry_run"]
+    if not report["objects"]:
+        return "Nothing is there to be undone."
+    lines = ["What the undo would do; nothing is written to Zoho CRM.", ""] if ahead else []
+    lines += [f"{'Object':<26}{'Deleted':>10}{'Restored':>10}{'Stays':>10}"]
     lines += [
-        f"{one['object']:<18}{one['deleted']:>10,}{one['restored']:>10,}{one['held']:>10,}"
+        f"{one['object']:<26}{one['deleted']:>10,}{one['restored']:>10,}{one['held']:>10,}"
         for one in report["objects"]
     ]
-    for one in report["held"]:
-        who = f" by {one['changed_by']}" if one["changed_by"] else ""
-        what = f": {one['changed']}" if one["changed"] else ""
-        lines.append(f"  held {one['object']}/{one['source_id']}, {one['reason']}{what}{who}")
+    lines += _held_lines(report)
     fields = report["provisioning"]
     if fields:
-        lines.append(f"{len(fields['removed'])} fields of ours, {len(fields['held'])} stay")
+        go = "would go" if ahead else "are gone"
+        lines.append(
+            f"\nOf the fields made for the migration {len(fields['removed'])} {go}, "
+            f"{len(fields['held'])} stay."
+        )
     if report["state_now"]:
         lines += ["", f"Digest of the org before the run: {report['state_before']}",
                   f"Digest of the org after the undo: {report['state_now']}"]  # fmt: skip
-    if report["in_bin_until"]:
-        lines.append(f"In Zoho's recycle bin until {report['in_bin_until']}")
+        told = "is as it was before the run" if report["as_before"] else "is not as it was before"
+        lines.append(f"The org {told}.")
+    if ahead:
+        lines.append(
+            f"\nDeleted records would lie in Zoho's recycle bin for {RECYCLE_BIN_DAYS} days."
+        )
+    elif report["in_bin_until"]:
+        lines.append(f"\nZoho CRM keeps what was deleted in its recycle bin for {RECYCLE_BIN_DAYS} "
+                     f"days, until {report['in_bin_until']}.")  # fmt: skip
     if report.get("page"):
         lines.append(f"\nPage: {report['page']}")
     return "\n".join(lines)
+
+
+def _held_lines(report: dict[str, Any]) -> list[str]:
+    """Return what stays, each with its reason, and how it is let go."""
+    held = report["held"]
+    if not held:
+        return []
+    would = "would stay" if report["dry_run"] else "stay"
+    lines = [f"\nRecords that {would} ({len(held):,}):"]
+    for one in held[:HELD_TOLD]:
+        who = f" by {one['changed_by']}" if one["changed_by"] else ""
+        what = f": {one['changed']}" if one["changed"] else ""
+        reason = one["reason"].replace("_", " ")
+        lines.append(f"  {one['object']}/{one['source_id']}, {reason}{what}{who}")
+    if len(held) > HELD_TOLD:
+        lines.append(f"  … and {len(held) - HELD_TOLD:,} more")
+    lines += sorted({f"  {one['reason'].replace('_', ' ')}: {one['remedy']}" for one in held})
+    lines.append(f"  Let one go all the same: --force OBJECT/ID. List: {report['held_list']}")
+    return lines
 
 
 def retry_failures(

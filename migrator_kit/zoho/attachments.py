@@ -22,7 +22,8 @@ from migrator_kit.zoho.transport import Transport
 from migrator_kit.zoho.uploads import PIECE, Upload
 
 FIELDS = (
-    "File_Name", "Size", "Created_Time", "Modified_Time", "Parent_Id", "$type", "$link_url",
+    "File_Name", "Size", "Created_Time", "Created_By", "Modified_Time", "Parent_Id", "$type",
+    "$link_url",
 )  # fmt: skip
 REFUSED_ENDINGS = frozenset({".exe"})
 
@@ -36,6 +37,8 @@ class AttachmentInfo:
     size: int | None
     created_time: str
     is_link: bool
+    created_by: str | None = None
+    """Id of the user who attached it."""
 
     def __repr__(self) -> str:
         return f"AttachmentInfo(id={self.id!r}, size={self.size})"
@@ -177,4 +180,5 @@ def _info(row: Mapping[str, Any]) -> AttachmentInfo:
         size=int(size) if size.isdigit() else None,
         created_time=str(row.get("Created_Time") or ""),
         is_link=str(row.get("$type") or "") == "Link URL" or bool(row.get("$link_url")),
+        created_by=(row.get("Created_By") or {}).get("id"),
     )

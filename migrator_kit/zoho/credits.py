@@ -34,6 +34,8 @@ class CreditMeter:
         self.budget = 0
         self.spent = 0
         """Credits that this process spent."""
+        self.calls = 0
+        """Calls that this process made."""
         with self._lock:
             self._exchange()
 
@@ -81,11 +83,13 @@ class CreditMeter:
             if self._remaining() < amount:
                 raise self._stop(amount)
             self._add(amount)
+            self.calls += 1
 
     def refund(self, amount: int) -> None:
         """Take back the credits of a call that was never sent."""
         with self._lock:
             self._add(-amount)
+            self.calls -= 1
 
     def observe(self, remaining: int) -> None:
         """Take over what the org says is left for all applications together."""

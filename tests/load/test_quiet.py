@@ -45,6 +45,6 @@ def test_a_quiet_load_is_shown_to_be_quiet_and_a_loud_one_is_not(
     assert signs.loc["000001", ["what", "changed_by"]].tolist() == ["Email", front_desk.email]
     assert signs.loc["000002", "what"] == "Email"
     assert signs.loc["000003", ["sign", "what"]].tolist() == [
-        "something appeared on it", "1 Tasks",
+        "something appeared on it", "Tasks (1)",
     ]  # fmt: skip
     assert "mail.example" not in str(loud.to_json()).replace(front_desk.email, "")

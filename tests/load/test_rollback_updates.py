@@ -152,7 +152,7 @@ def test_edits_of_what_was_created_are_named_by_field(
     assert held.loc["A000001", "changed"] == "Subject"
     assert held.loc["A000002", "changed"] == "fields that the migration does not fill"
     assert held.loc["A000001", "changed_by"] == front_desk.email
-    assert held.loc["000001", "changed"] == "1 Deals, 1 Tasks"
+    assert held.loc["000001", "changed"] == "Deals (1), Tasks (1)"
     text = str(report.to_json())
     assert "Moved" not in text
     assert "Last1" not in text
