@@ -56,6 +56,34 @@ Every transform takes columns and options and gives a value, or a reason why not
 stays empty and has no reason. A reason beside a value means: it arrives changed. All reasons stand
 in the [error catalogue](errors.md).
 
+### Of one practice alone
+
+What only this practice writes into its columns is read by a transform of its own: a Python file
+`transforms.py` beside `mapping.yml`. Its transforms are named in rows like any other, checked,
+sampled and tested in `mapping_tests.yml` like any other; a changed file shapes anew and breaks the
+sign-off. The file is run whenever the mapping is read, so it deserves the trust that a notebook
+does.
+
+```python
+import pandas as pd
+
+from migrator_kit.mapping.transforms import (
+    Options, RejectReason, Transformed, no_reasons, one_column,
+)
+
+
+@one_column("card_number", version=1)
+def card_number(values: pd.Series, options: Options) -> Transformed:
+    "The left half of card numbers such as 12-34."
+    found = values.str.extract(r"^(\\d+)-\\d+$")[0]
+    return Transformed(found, no_reasons(values.index).mask(found.isna(), RejectReason.BAD_ID))
+```
+
+It is given distinct values that are not empty, as text; `@many_columns` gives whole columns. No
+value may make it fail. Options are a class below `Options` with typed fields.
+
+### Packaged
+
 """
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from migrator_kit.engagement import Engagement
 from migrator_kit.errors import ConfigError, GateClosed, MappingError
 from migrator_kit.mapping.model import Mapping
+from migrator_kit.mapping.transforms.own import own_text, use_own
 from migrator_kit.yamlfile import InvalidYaml, load_model, place_schema
 
 _FOLDER = Path(__file__).parent / "profiles"
@@ -75,7 +76,7 @@ def write_default(engagement: Engagement, profile: str) -> Path:
 
 
 def load_mapping(engagement: Engagement) -> Mapping:
-    """Return the engagement's mapping.
+    """Return the engagement's mapping, with its own transforms made known.
 
     Raises GateClosed where there is none yet, MappingError with every finding, file and line.
     """
@@ -85,6 +86,7 @@ def load_mapping(engagement: Engagement) -> Mapping:
             gate="mapping",
             opens_with=f"migrator propose {engagement.folder}",
         )
+    use_own(own_text(engagement.folder))
     mapping = read_mapping(engagement.mapping_path)
     if engagement.settings.mapping.second_reviewer:
         return mapping.model_copy(update={"second_reviewer": True})

@@ -17,6 +17,7 @@ from migrator_kit.mapping.rejects import RejectAction, RejectReason, no_rejects,
 from migrator_kit.mapping.targets import CUTTABLE, Metadata, TargetType, target_type
 from migrator_kit.mapping.transforms import Locale, Transformed, find, read_options, run
 from migrator_kit.mapping.transforms.columns import as_text, blank_to_none, to_arrow, to_series
+from migrator_kit.mapping.transforms.own import use_own
 from migrator_kit.mapping.transforms.registry import no_reasons
 
 IMPLIED: dict[str, Step] = {
@@ -55,6 +56,8 @@ class ShapeContext:
     metadata: Metadata | None = None
     practice: str | None = None
     """The practice of a group that the rows are of."""
+    own_transforms: str = ""
+    """The engagement's own transforms as written, for workers that have not read them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class ShapedPart:
 
 def shape_part(frame: pd.DataFrame, mapping: ObjectMapping, context: ShapeContext) -> ShapedPart:
     """Return the rows of an object as target fields. The same rows always give the same part."""
+    use_own(context.own_transforms)
     frame = frame.reset_index(drop=True)
     ids, excluded, rejects = _keys(frame, mapping, context.practice)
     columns: dict[str, pd.Series] = {"source_id": ids}

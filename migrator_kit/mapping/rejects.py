@@ -39,6 +39,7 @@ class RejectReason(StrEnum):
     BAD_EMAIL = "bad_email"
     BAD_WEBSITE = "bad_website"
     BAD_TOOTH = "bad_tooth"
+    BAD_ID = "bad_id"
     BAD_PATH = "bad_path"
 
 
@@ -116,6 +117,7 @@ EXPLANATIONS: dict[RejectReason, Explanation] = {
     RejectReason.BAD_TOOTH: Explanation(
         "teeth in the notation of the mapping; the text was kept", "Check the tooth numbers."
     ),
+    RejectReason.BAD_ID: Explanation("a number whose check digit is right", _SOURCE),
     RejectReason.BAD_PATH: Explanation("a path inside the documents folder", _SOURCE),
 }
 

@@ -44,6 +44,7 @@ from migrator_kit.mapping.parts import ShapeContext, ShapedPart, shape_part
 from migrator_kit.mapping.rejects import COLUMNS as REJECT_COLUMNS
 from migrator_kit.mapping.targets import target_type
 from migrator_kit.mapping.transforms import Locale, code_version
+from migrator_kit.mapping.transforms.own import own_text
 from migrator_kit.progress import SILENT, Progress, Step
 
 __all__ = [
@@ -174,9 +175,10 @@ def _stage_object(
     """
     rows: dict[str | None, int] = {}
     number = 0
+    written = own_text(engagement.folder)
     for practice, view in _views(engagement).items():
         own = snapshot.of(practice) if practice else snapshot
-        context = ShapeContext(locale_of(view, own), practice=practice)
+        context = ShapeContext(locale_of(view, own), None, practice, written)
         frames = read_rows(tables, mapping, view.settings.source.part_rows, practice)
         name = f"{mapping.object} of {practice}" if practice else str(mapping.object)
         parts = (

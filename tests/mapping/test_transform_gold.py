@@ -86,3 +86,15 @@ def test_names() -> None:
             right.append(good)
             failed += [] if good else [row["raw"]]
     share("names", right, failed, 0.92)
+
+
+def test_greek_ids() -> None:
+    table = gold("greek_ids_stdnum.csv")
+    right, failed = [], []
+    for kind, group in table.groupby("kind"):
+        done, reasons = apply("greek_id", group["raw"], kind=str(kind).lower())
+        for row, value, reason in zip(group.itertuples(), done, reasons, strict=True):
+            good = value == row.normalized if row.valid == "True" else reason == "bad_id"
+            right.append(good)
+            failed += [] if good else [row.raw]
+    share("Greek ids", right, failed, 1.0)

@@ -246,6 +246,56 @@ def test_a_text_that_is_no_name_does_not_hold_up_the_others() -> None:
           part="last")  # fmt: skip
 
 
+def test_names_whose_last_name_stands_first() -> None:
+    names = [
+        "Παπαδόπουλος Γιώργος",
+        "de la Vega Juan",
+        "Dr. van der Berg Anna",
+        "Kern, Ben",
+        "Acme",
+    ]
+    parts = {
+        part: values_of(apply("name_part", pd.Series(names), part=part, order="last_first").values)
+        for part in ("title", "first", "last")
+    }
+    assert parts["last"] == ["Παπαδόπουλος", "de la Vega", "van der Berg", "Kern", "Acme"]
+    assert parts["first"] == ["Γιώργος", "Juan", "Anna", "Ben", None]
+    assert parts["title"] == [None, None, "Dr.", None, None]
+
+
+def test_greek_names_in_latin_letters() -> None:
+    check("latin", [
+        ("Παπαδόπουλος", "Papadopoulos", None), ("ΧΡΙΣΤΟΔΟΥΛΟΥ", "CHRISTODOULOU", None),
+        ("Ευαγγελία Μπάμπη", "Evangelia Bampi", None), ("Αύγουστος", "Avgoustos", None),
+        ("Νάουσα", "Naousa", None), ("Ταΰγετος", "Taygetos", None), ("Άυλος", "Aylos", None),
+        ("Θ. O'Neil", "Th. O'Neil", None),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("region", "address", "parts"),
+    [
+        ("GR", "Ermou 12, 105 63 Athens, Greece",
+         ("Ermou 12", "Athens", None, "105 63", "Greece")),
+        ("GR", "Ερμού 12 10563 Αθήνα", ("Ερμού 12", "Αθήνα", None, "10563", None)),
+        ("US", "12 Elm St, Apt 4\nSpringfield, IL 62704",
+         ("12 Elm St, Apt 4", "Springfield", "IL", "62704", None)),
+        ("US", "12 Elm St Springfield IL 62704",
+         ("12 Elm St Springfield", None, "IL", "62704", None)),
+        ("GB", "10 Downing St, London SW1A 2AA",
+         ("10 Downing St", "London", None, "SW1A 2AA", None)),
+        ("DE", "Hauptstr. 5\r\n10115 Berlin\r\nDeutschland",
+         ("Hauptstr. 5", "Berlin", None, "10115", "Deutschland")),
+        ("GR", "Ermou 12, Athens", ("Ermou 12", "Athens", None, None, None)),
+        ("GR", "at his mother's", ("at his mother's", None, None, None, None)),
+    ],
+)  # fmt: skip
+def test_addresses_in_one_column(region: str, address: str, parts: tuple[str | None, ...]) -> None:
+    names = ("street", "city", "state", "postcode", "country")
+    got = [apply("address_part", pd.Series([address]), part=n, region=region)[0] for n in names]
+    assert tuple(values_of(pd.concat(got))) == parts
+
+
 def test_websites_keys_and_lengths() -> None:
     check("website", [("https://example.org/a", "https://example.org/a", None),
                       ("see Anna", None, "bad_website")])  # fmt: skip

@@ -7,6 +7,7 @@ number of rows. A transform that takes several columns sees them whole, as text.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -19,6 +20,7 @@ from rapidfuzz import process
 
 from migrator_kit.engagement import digest_text
 from migrator_kit.errors import Finding, MappingError
+from migrator_kit.mapping.rejects import RejectReason
 from migrator_kit.mapping.transforms.columns import (
     as_text,
     blank_to_none,
@@ -92,6 +94,8 @@ class Transform:
     function: Callable[..., Transformed]
     gives: pa.DataType
     many: bool
+    origin: str = ""
+    """Digest of the engagement's file that it comes from; empty for a packaged one."""
 
     @property
     def summary(self) -> str:
@@ -100,6 +104,8 @@ class Transform:
 
 
 REGISTRY: dict[str, Transform] = {}
+OWN_FILE = "transforms.py"
+"""File of an engagement's own transforms, see `own`."""
 
 
 def one_column(
@@ -172,16 +178,49 @@ def apply(
 
 
 def run(transform: Transform, columns: Sequence[pd.Series], options: Options) -> Transformed:
-    """Apply a transform with options that were read before."""
+    """Apply a transform with options that were read before.
+
+    Raises MappingError where one of the engagement's own fails or gives what it may not.
+    """
     if transform.many:
         whole = [blank_to_none(as_text(column)) for column in columns]
-        return transform.function(whole, options)
+        return _called(transform, whole, whole[0].index, options)
     (column,) = columns
     return over_distinct(
         blank_to_none(as_text(column)),
-        lambda distinct: transform.function(distinct, options),
+        lambda distinct: _called(transform, distinct, distinct.index, options),
         transform.gives,
     )
+
+
+def _called(transform: Transform, given: Any, index: pd.Index, options: Options) -> Transformed:
+    """Call a transform's function; of the engagement's own ones nothing is taken on trust."""
+    if not transform.origin:
+        return transform.function(given, options)
+    try:
+        values, rejects = transform.function(given, options)
+        typed_array(values, transform.gives)
+        unknown = set(rejects.dropna()) - {str(reason) for reason in RejectReason}
+        sound = len(values) == len(rejects) == len(index) and not unknown
+    except Exception as error:  # noqa: BLE001 (a person's code; what it says may hold values)
+        raise MappingError(
+            f"The transform {transform.name!r} failed with {type(error).__name__} at "
+            f"{OWN_FILE}:{line_in_own_file(error)}.",
+            hint="No value whatever may make a transform fail: refuse it with a reason.",
+        ) from None
+    if not sound:
+        raise MappingError(
+            f"The transform {transform.name!r} of {OWN_FILE} has to give one value and one reason "
+            f"for each it is given.",
+            hint=f"Known reasons: {', '.join(RejectReason)}.",
+        )
+    return Transformed(values.set_axis(index), rejects.set_axis(index))
+
+
+def line_in_own_file(error: BaseException) -> int:
+    """Return the line of the engagement's file in which an error arose, 1 where in none of it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((f.lineno or 1 for f in reversed(frames) if f.filename == OWN_FILE), 1)
 
 
 def over_distinct(
@@ -206,8 +245,9 @@ def no_reasons(index: pd.Index) -> pd.Series:
 
 
 def code_version() -> str:
-    """Return a digest over names and versions of all transforms."""
-    return digest_text(*(f"{name}:{REGISTRY[name].version}" for name in sorted(REGISTRY)))
+    """Return a digest over names and versions of all transforms, and the engagement's own code."""
+    known = [REGISTRY[name] for name in sorted(REGISTRY)]
+    return digest_text(*(f"{one.name}:{one.version}:{one.origin}".rstrip(":") for one in known))
 
 
 def _indexed(array: pa.Array, like: pd.Series) -> pd.Series:
