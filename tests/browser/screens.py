@@ -23,7 +23,7 @@ class Review:
         return names
 
     def states(self) -> list[str]:
-        rows = self._page.locator(".mapping-table tbody tr")
+        rows = self._page.locator(".mapping-table tbody tr[data-state]")
         states: list[str] = rows.evaluate_all("rows => rows.map(row => row.dataset.state)")
         return states
 
