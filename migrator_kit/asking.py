@@ -17,6 +17,7 @@ from migrator_kit.mapping.files import PROFILES
 
 _SHOWN = 12
 _NO_PROFILE = "none"
+_UNKNOWN = "none of the known ones: its mapping will be proposed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,19 @@ def complete(
     )
 
 
+def taken_for_granted(settings: SourceSettings, time_zone: str | None, region: str | None) -> str:
+    """Return, a line each, the program found and what nobody said and nobody was asked for."""
+    lines = [f"Program: {settings.profile or _UNKNOWN}"]
+    assumed = [
+        *([f"time zone {settings.time_zone}"] if time_zone is None else []),
+        *([f"country {settings.region}"] if region is None else []),
+    ]
+    if assumed:
+        told = f"Taken for granted: {', '.join(assumed)}. If it is wrong, correct it in "
+        lines.append(f"{told}engagement.yml now: times, dates and telephone numbers rest on it.")
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _found(look: FirstLook) -> str:
     """Return what the first look brought to light."""
     lines = [f"Found {len(look.tables)} tables:"]
@@ -79,8 +93,7 @@ def _found(look: FirstLook) -> str:
               sorted(look.tables.items())[:_SHOWN]]  # fmt: skip
     if len(look.tables) > _SHOWN:
         lines.append(f"  and {len(look.tables) - _SHOWN} more")
-    known = look.profile or "none of the known programs: its mapping will be proposed"
-    return "\n".join([*lines, f"Program: {known}"])
+    return "\n".join([*lines, f"Program: {look.profile or _UNKNOWN}"])
 
 
 def _profile(look: FirstLook) -> str | None:

@@ -70,7 +70,7 @@ def init(
     region: Annotated[str | None, typer.Option(help="Its country, such as US or GR.")] = None,
 ) -> None:
     """Make a new engagement; at a terminal, what no option says is asked for."""
-    from migrator_kit.asking import complete
+    from migrator_kit.asking import complete, taken_for_granted
     from migrator_kit.demo import new_engagement, new_group, places_of
 
     place = places_of(source or [])
@@ -79,6 +79,7 @@ def init(
         engagement = new_group(folder, place, **said)
     else:
         known = complete(place, **said)
+        time_zone, region = known.time_zone, known.region
         engagement = new_engagement(
             folder,
             known.source,
@@ -88,7 +89,9 @@ def init(
             region=known.region,
             look=known.look,
         )
-    print(f"New engagement in {engagement.folder}\nNext: migrator run {folder}")
+    print(f"New engagement in {engagement.folder}")
+    print(taken_for_granted(engagement.settings.source, time_zone, region), end="")
+    print(f"Next: migrator run {folder}")
 
 
 @app.command()

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from migrator_kit.cli import main
 from migrator_kit.engagement import Engagement
 
@@ -49,7 +51,16 @@ def test_what_no_option_says_is_asked_for(tmp_path: Path) -> None:
     assert settings.source.profile is None
 
 
-def test_nobody_is_asked_without_a_terminal(tmp_path: Path, capsys: object) -> None:
+def test_nobody_is_asked_without_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["init", str(tmp_path / "e")]) == 2
-    assert main(["init", str(tmp_path / "e"), "--source", str(exports(tmp_path))]) == 0
+    source = str(exports(tmp_path))
+    assert main(["init", str(tmp_path / "e"), "--source", source]) == 0
+    told = capsys.readouterr().out
+    assert "none of the known ones" in told
+    assert "Taken for granted: time zone America/New_York, country US." in told
+    known = ["--time-zone", "Europe/Athens", "--region", "GR"]
+    assert main(["init", str(tmp_path / "f"), "--source", source, *known]) == 0
+    assert "Taken for granted" not in capsys.readouterr().out
     assert Engagement.open(tmp_path / "e").settings.source.region == "US"
