@@ -82,17 +82,6 @@ def sign_off(folder: str) -> None:
     sign(open_session(engagement), REVIEWER, "benchmark")
 
 
-def pack(folder: str) -> list[dict[str, Any]]:
-    """Pack the evidence."""
-    from migrator_kit.engagement import Engagement
-    from migrator_kit.workbench.packing import pack_evidence
-
-    began, spent = time.perf_counter(), time.process_time()
-    pack_evidence(Engagement.open(Path(folder) / "engagement"), with_pdf=False)
-    return [{"cell": "pack_evidence", "seconds": time.perf_counter() - began,
-             "cpu": time.process_time() - spent, "megabytes": _peak()}]  # fmt: skip
-
-
 def end(folder: str) -> None:
     """Stop the engagement's emulator."""
     from migrator_kit.engagement import Engagement

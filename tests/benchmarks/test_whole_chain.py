@@ -1,4 +1,5 @@
-"""The whole chain: cost per record and memory by size, and what the notebooks add to their steps.
+"""The chain from snapshot to reconciliation: cost per record and memory by size, and what the
+notebooks add to their steps.
 
 Costs are seconds of CPU of our own processes, so that neither the emulator's growth nor waiting
 counts; the emulator's memory counts apart. Starts and imports, the same at any size, are left out.
@@ -38,8 +39,6 @@ class Costs:
                 measured(chains.sign_off, folder=str(folder))
             run = measured(chains.run_cells, folder=str(folder), step=step)
             steps += self._add(step, run.result)
-        run = measured(chains.pack, folder=str(folder))
-        steps += self._add("pack", run.result)
         measured(chains.end, folder=str(folder))
         for name, seconds, cpu, megabytes in steps:
             print(
@@ -50,7 +49,7 @@ class Costs:
         self, step: str, cells: list[dict[str, float]]
     ) -> list[tuple[str, float, float, float]]:
         self.megabytes = max(self.megabytes, *(one["megabytes"] for one in cells))
-        work = cells if step in ("snapshot", "pack") else cells[2:]
+        work = cells if step == "snapshot" else cells[2:]
         self.cpu += sum(one["cpu"] for one in work)
         self.seconds += sum(one["seconds"] for one in work)
         return [
