@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import pytest
 import requests
 
 
@@ -156,6 +159,13 @@ def test_heavy_calls_share_ten_slots(tmp_path: Path, start_emulator: Any, api_ty
 def test_one_line_announces_the_address_and_the_end_is_clean(emulator: Any) -> None:
     assert emulator.url.startswith("http://127.0.0.1:")
     assert emulator.stop() == 0
+
+
+def test_it_listens_on_one_loopback_address_alone(emulator: Any) -> None:
+    port = urlsplit(emulator.url).port
+    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    with pytest.raises(OSError):  # noqa: PT011 (refused, or not there: it differs by system)
+        socket.create_connection(("127.0.0.2", port), timeout=5)
 
 
 def test_faults_can_come_from_a_file(tmp_path: Path, start_emulator: Any, api_type: Any) -> None:
