@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from migrator_kit.chain import notebooks_folder
+from migrator_kit.docs import PAGES, read_page
 from migrator_kit.engagement import Engagement, EngagementFile
 from migrator_kit.errors import GateClosed
 from migrator_kit.sample import generate
@@ -109,6 +110,9 @@ def test_a_notebook_that_nobody_edited_follows_the_program(
     folder = lab.lab_folder(engagement)
     start, audit = folder / "00_start.ipynb", folder / "01_audit.ipynb"
     assert 'engagement = \\"..\\"' in start.read_text(encoding="utf-8")
+    assert (folder / "docs" / "tour.md").read_text("utf-8") == read_page("tour")
+    assert {path.name for path in (folder / "docs").glob("*.md")} == {f"{n}.md" for n in PAGES}
+    assert list((folder / "docs" / "images").glob("*.png"))
     edit(audit, "## Findings", "## My findings")
     for name in (start.name, audit.name):
         edit(program / name, "this page", "this new page")
