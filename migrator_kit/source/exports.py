@@ -49,7 +49,7 @@ def archive_files(archive: zipfile.ZipFile) -> list[TextFile]:
     files = []
     for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
         name = PurePosixPath(entry.filename).name
-        if entry.is_dir() or "__MACOSX" in entry.filename or not is_export(name):
+        if not is_export(name) or entry.is_dir() or "__MACOSX" in entry.filename:
             continue
         if entry.flag_bits & 0x1:
             raise SourceError(
