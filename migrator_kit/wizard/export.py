@@ -86,7 +86,7 @@ def export_files(archives: Sequence[Path]) -> dict[str, list[ExportFile]]:
             with zipfile.ZipFile(path) as archive:
                 for info in archive.infolist():
                     name = PurePosixPath(info.filename)
-                    if info.is_dir() or name.suffix.lower() != ".csv":
+                    if name.suffix.lower() != ".csv" or info.is_dir():
                         continue
                     with archive.open(info) as stream:
                         header = _header(stream.read(_BLOCK))
