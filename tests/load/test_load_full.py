@@ -37,6 +37,11 @@ def writes_of(emulator: Any) -> dict[str, int]:
     }
 
 
+def api_calls(emulator: Any) -> int:
+    requests = emulator.stats()["requests"]
+    return sum(n for name, n in requests.items() if "oauth" not in name and "_emulator" not in name)
+
+
 def id_of(reference: dict[str, Any] | None) -> str | None:
     return None if reference is None else str(reference["id"])
 
@@ -207,9 +212,12 @@ def test_the_plan_says_what_the_load_then_does(
     assert first.fits
     second = plan_job(job_of(target, ledger, planning=True))
     assert second.table()["create"].tolist() == first.table()["create"].tolist()
-    report = load(job_of(target, ledger), "run-1")
+    job, before = job_of(target, ledger), api_calls(emulator)
+    report = load(job, "run-1")
     assert report.written == second.writes
     assert report.credits == second.credits
+    assert report.calls == api_calls(emulator) - before
+    assert report.calls == pytest.approx(second.table()["calls"].sum(), rel=0.1)
     after = plan_job(job_of(target, ledger, planning=True))
     assert after.writes == 0
     assert after.table()["skip"].sum() == second.writes

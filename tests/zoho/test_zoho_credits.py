@@ -73,8 +73,9 @@ def test_the_org_corrects_the_count():
 def test_refund_gives_back():
     credits = meter(10, Clock())
     credits.spend(10)
+    assert credits.calls == 1
     credits.refund(10)
-    assert (credits.used, credits.remaining, credits.spent) == (0, 10, 0)
+    assert (credits.used, credits.remaining, credits.spent, credits.calls) == (0, 10, 0, 0)
 
 
 def test_counts_outlive_the_process_and_are_shared(tmp_path):
