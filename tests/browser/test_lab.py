@@ -189,10 +189,10 @@ def test_from_the_sample_to_the_evidence(lab: Any, engagement: Engagement) -> No
     desk.wait("sample", "done")
     lab.shot("start-sampled", ".desk")
     lab.run_cell("start_page.sign_off(session)")
-    lab.find(".decision-box .db-by").fill(ANALYST)
-    lab.find(".decision-box .db-act").click()
+    lab.find(".asking-box .ab-by").fill(ANALYST)
+    lab.find(".asking-box .ab-act").click()
     desk.wait("sign-off", "done")
-    lab.shot("start-signed", ".decision-box")
+    lab.shot("start-signed", ".asking-box")
     assert read_seal(engagement).by == ANALYST
 
     desk.run("reconcile")  # and the load before it

@@ -114,10 +114,12 @@ def test_the_box_of_the_notebook_finds_records_and_masks_them(
     session = open_session(loaded)
     box = lineage_box(session)
     data, _ = box._repr_mimebundle_()
-    assert box.object == "Patient"
-    assert f"Patient {box.source_id}: the way of each value" in data["text/html"]
+    asked = {field["name"]: field["value"] for field in box.fields}
+    assert asked["object"] == "Patient"
+    assert f"Patient {asked['source_id']}: the way of each value" in data["text/html"]
 
-    box._receive(box, {"kind": "find", "object": "Patient", "source_id": patient["patient_id"]}, [])
+    wanted = {"kind": "answer", "object": "Patient", "source_id": patient["patient_id"]}
+    box._receive(box, wanted, [])
     assert box.message == f"Patient {patient['patient_id']}"
     assert patient["last_name"] not in box.shown
     for told in (
@@ -130,7 +132,7 @@ def test_the_box_of_the_notebook_finds_records_and_masks_them(
         assert told in box.shown
     assert "Aa" in box.shown
 
-    box._receive(box, {"kind": "find", "object": "Patient", "source_id": "nobody"}, [])
+    box._receive(box, {"kind": "answer", "object": "Patient", "source_id": "nobody"}, [])
     assert "no record with the source id 'nobody'" in box.message
 
     session.reveal = True

@@ -138,10 +138,10 @@ def test_the_sample_is_taken_back_and_waits_for_a_sign_off(engagement: Engagemen
 
 def test_a_person_signs_by_box_or_by_command(engagement: Engagement) -> None:
     box = sample_diff.sign_off(session_of(engagement))
-    box._receive(box, {"kind": "decide", "by": " ", "note": ""}, [])
+    box._receive(box, {"kind": "answer", "by": " ", "note": ""}, [])
     assert "Name the person" in box.message
     assert not box.done
-    box._receive(box, {"kind": "decide", "by": "Dr. Box", "note": "looked"}, [])
+    box._receive(box, {"kind": "answer", "by": "Dr. Box", "note": "looked"}, [])
     assert box.done
     assert "Dr. Box" in box.message
     seal = read_seal(engagement)
