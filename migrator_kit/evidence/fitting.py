@@ -7,17 +7,19 @@ names share what is left of a line, and wrap.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
 FITS_ANYHOW = 100
 """Tables that need no more characters than this are left to the browser."""
-LINE = 130
-"""Characters on a printed line of a table; `LINE_OF_WIDE` in the smaller type of wide tables."""
-LINE_OF_WIDE = 150
+LINE = 112
+"""Characters on a printed line of a table, in a wide typeface, on the narrower of A4 and Letter;
+`LINE_OF_WIDE` in the smaller type of wide tables."""
+LINE_OF_WIDE = 128
 
 _SHORT = 14
-_LONGEST_WORD = 20
+_LONGEST_WORD = 25
 _WORDS_A_LINE = 34
 _NARROWEST = 9.0
 _GAP = 1.5
@@ -32,35 +34,44 @@ def column_shares(
 
     `texts` are the cells as text, in the order of `headings`; `wide` tables have smaller type.
     """
-    needs, firm = [], []
-    for heading, name, is_number in zip(headings, texts.columns, numeric, strict=True):
-        need, is_firm = _need(heading, texts[name], is_number)
-        needs.append(need)
-        firm.append(is_firm)
-    whole, line = sum(needs), LINE_OF_WIDE if wide else LINE
-    if whole <= FITS_ANYHOW:
+    needs = [
+        _need(heading, texts[name], is_number)
+        for heading, name, is_number in zip(headings, texts.columns, numeric, strict=True)
+    ]
+    line = LINE_OF_WIDE if wide else LINE
+    if sum(need.wanted for need in needs) <= FITS_ANYHOW:
         return None
-    if whole > line:
-        kept = sum(need for need, is_firm in zip(needs, firm, strict=True) if is_firm)
-        squeeze = max(line - kept, 1) / max(whole - kept, 1)
-        needs = [
-            need if is_firm else max(need * squeeze, _NARROWEST)
-            for need, is_firm in zip(needs, firm, strict=True)
-        ]
-    return [need / sum(needs) for need in needs]
+    least = [need.whole_words for need in needs]
+    if sum(least) > line:
+        least = [need.least for need in needs]
+    more = [need.wanted - floor for need, floor in zip(needs, least, strict=True)]
+    share = min(max(line - sum(least), 0) / max(sum(more), 1), 1)
+    widths = [floor + share * extra for floor, extra in zip(least, more, strict=True)]
+    return [width / sum(widths) for width in widths]
 
 
-def _need(heading: str, cells: pd.Series, is_number: bool) -> tuple[float, bool]:
-    """Return how many characters a column wants on a line, and whether it must have them."""
+class _Need(NamedTuple):
+    """How many characters a column wants on a line, and needs so as not to break words, or at all.
+
+    Numbers and short words need what they want.
+    """
+
+    wanted: float
+    whole_words: float
+    least: float
+
+
+def _need(heading: str, cells: pd.Series, is_number: bool) -> _Need:
     title = max((len(word) for word in heading.split()), default=1) * _BOLD
     if is_number:
-        return max(title, float(cells.str.len().max())) + _GAP, True
+        return _Need(*[max(title, float(cells.str.len().max())) + _GAP] * 3)
     word = float(cells.str.split().map(_longest).max())
     usual = float(cells.str.len().quantile(0.9))
+    whole = max(title, min(word, _LONGEST_WORD)) + _GAP
     if usual <= _SHORT:
-        return max(title, usual, min(word, _LONGEST_WORD)) + _GAP, True
-    wanted = min(_SHORT + (usual - _SHORT) * 0.4, _WORDS_A_LINE)
-    return max(title, wanted, min(word, _WORDS_A_LINE)) + _GAP, False
+        return _Need(max(usual + _GAP, whole), whole, whole)
+    wanted = max(min(_SHORT + (usual - _SHORT) * 0.4, _WORDS_A_LINE), min(word, _WORDS_A_LINE))
+    return _Need(max(wanted + _GAP, whole), whole, max(title, _NARROWEST) + _GAP)
 
 
 def _longest(words: Sequence[str]) -> int:

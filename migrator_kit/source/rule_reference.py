@@ -48,10 +48,10 @@ _MODULES = (
     ("call", "Events", "Start DateTime"),
 )
 _ACTIONS = {
-    "email": "send an e-mail notification with the template below",
+    "email": "send an e-mail notification with the template above",
     "sms": "send an SMS; Zoho CRM needs an SMS extension or a webhook for that",
-    "phone": "create a task for the owner to call, with the text below",
-    "letter": "create a task for the front desk, with the text below as mail merge template",
+    "phone": "create a task for the owner to call, with the text above",
+    "letter": "create a task for the front desk, with the text above as mail merge template",
 }
 
 

@@ -206,7 +206,8 @@ def difference_table(session: Session, report: DiffReport, list_name: str) -> Ta
     columns = ["object", "field", "outcome", "records"]
     return Table(
         shown[columns], empty="There is no difference.", levels={"outcome": levels},
-        note=f"Each record is named in lists/{list_name}.",
+        note=f"Each record that is not as the mapping says is named in lists/{list_name}; what is "
+        "equal by rule differs in form only.",
     )  # fmt: skip
 
 
