@@ -17,7 +17,8 @@ VARIABLE = "MIGRATOR_GOLDEN"
 
 _MASKS = (
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b"), "RUN"),
-    (re.compile(r"\b\d{19}\b"), "ZOHO-ID"),
+    (re.compile(r"\b\d{8}-\d{9}-[0-9a-f]{8}\b"), "SNAPSHOT"),
+    (re.compile(r"\b\d{18,19}\b"), "ZOHO-ID"),
     (re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{16,64}\b"), "DIGEST"),
     (re.compile(r"[\d.,]+(?= (?:seconds|hours|minutes|changes an hour)\b)"), "#"),
     (re.compile(r"http://127\.0\.0\.1:\d+"), "http://127.0.0.1:PORT"),
@@ -50,9 +51,22 @@ def same_as_golden(path: Path, text: str) -> None:
     assert text == known, f"{path.name} reads otherwise: {VARIABLE}=write keeps what it says now"
 
 
+def shortened(page: str, rows: int = 5) -> str:
+    """Return a page whose tables end after some rows, and say how many more there were."""
+
+    def cut(body: re.Match[str]) -> str:
+        found = re.findall(r"(?s)<tr\b.*?</tr>", body[0])
+        more = len(found) - rows
+        told = f"<tr><td>({more} more rows)</td></tr>" if more > 0 else ""
+        return f"<tbody>{''.join(found[:rows])}{told}</tbody>"
+
+    return re.sub(r"(?s)<tbody\b.*?</tbody>", cut, page)
+
+
 def text_of(page: str) -> str:
     """Return markup as text: cells of a row on one line, blocks under one another."""
     page = re.sub(r"(?s)<(style|svg|head)\b.*?</\1>", "", page)
+    page = re.sub(r"</(?:dt|summary)>", " ", page)
     page = re.sub(r"</t[dh]>\s*(?=<t[dh])", "  ", page)
     page = re.sub(r"</?(?:p|div|tr|h[1-6]|li|table|dl|ol|ul|nav|header|footer)\b[^>]*>", "\n", page)
     lines = (line.strip() for line in unescape(re.sub(r"<[^>]+>", "", page)).splitlines())

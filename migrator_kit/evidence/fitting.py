@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-FITS_ANYHOW = 100
+FITS_ANYHOW = 90
 """Tables that need no more characters than this are left to the browser."""
 LINE = 112
 """Characters on a printed line of a table, in a wide typeface, on the narrower of A4 and Letter;
@@ -41,12 +41,12 @@ def column_shares(
     line = LINE_OF_WIDE if wide else LINE
     if sum(need.wanted for need in needs) <= FITS_ANYHOW:
         return None
-    least = [need.whole_words for need in needs]
-    if sum(least) > line:
-        least = [need.least for need in needs]
-    more = [need.wanted - floor for need, floor in zip(needs, least, strict=True)]
-    share = min(max(line - sum(least), 0) / max(sum(more), 1), 1)
-    widths = [floor + share * extra for floor, extra in zip(least, more, strict=True)]
+    narrow, usual = [need.least for need in needs], [need.whole_words for need in needs]
+    if sum(usual) < line:
+        narrow, usual = usual, [need.wanted for need in needs]
+    more = [want - floor for want, floor in zip(usual, narrow, strict=True)]
+    share = min(max(line - sum(narrow), 0) / max(sum(more), 1), 1)
+    widths = [floor + share * extra for floor, extra in zip(narrow, more, strict=True)]
     return [width / sum(widths) for width in widths]
 
 

@@ -115,7 +115,9 @@ def _contents(archive: zipfile.ZipFile) -> tuple[list[str], dict[str, Any], str]
     except ValueError:
         tree = {}
     tree = tree if isinstance(tree, dict) else {}
-    altered += _altered_files(archive, tree)
+    if MANIFEST not in altered or _block(tree, "files"):
+        # Where the manifest itself is no longer readable, nothing can be held against the files.
+        altered += _altered_files(archive, tree)
     if manifest is not None and not _signature_fits(archive, manifest, tree):
         altered.append(SIGNATURE)
     return list(dict.fromkeys(altered)), tree, digest

@@ -29,7 +29,7 @@ from migrator_kit.workbench.session import Session
 _MOST_TABLES = 14
 """Tables in a plot: the ones with the most rows; the others are in the tables below."""
 _OF_A_COLUMN = (
-    "table", "column", "content", "filled", "distinct", "length", "range", "shapes", "written",
+    "table", "column", "content", "filled", "distinct", "range", "shapes", "written",
     "data class", "why",
 )  # fmt: skip
 _MOST_PAIRS = 20
