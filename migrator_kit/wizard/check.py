@@ -113,7 +113,7 @@ def check_text(check: ExportCheck) -> str:
         lines.append(f"Not in the export: {', '.join(check.absent)}.")
     different = check.fields[check.fields["different"] > 0]
     lines += [
-        f"{row.object}.{row.field}: {row.different:,} values differ"
+        f"{row.object}.{row.field}: different in {row.different:,}"
         for row in different.itertuples(index=False)
     ]
     hidden = check.fields[check.fields["not_checked"] > 0]
