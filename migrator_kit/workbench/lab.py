@@ -19,7 +19,7 @@ from migrator_kit.engagement import Engagement, digest_text
 from migrator_kit.workbench import long_steps
 
 _SETTINGS = Path(__file__).parent / "lab_settings"
-"""Defaults of this package for JupyterLab; what a person chose in Lab is stronger."""
+"""Defaults of this package for JupyterLab, weaker than what a person chose in Lab; its kernel."""
 
 _HIDDEN = ("private", "*.db", "*.db-*", ".*")
 """Not in the file browser: secrets, databases, and what belongs to programs."""
@@ -95,16 +95,21 @@ def open_lab(engagement: Engagement, *, port: int | None = None, browser: bool =
         arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if not browser:
         arguments.append("--no-browser")
-    search = [str(_SETTINGS), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
     environment = os.environ | {
         "JUPYTER_PREFER_ENV_PATH": "1",
-        "JUPYTER_CONFIG_PATH": os.pathsep.join(search),
+        "JUPYTER_CONFIG_PATH": _with_ours("JUPYTER_CONFIG_PATH"),
+        "JUPYTER_PATH": _with_ours("JUPYTER_PATH"),
     }
     command = [sys.executable, "-m", "jupyterlab", *arguments]
     try:
         return _wait_for(subprocess.Popen(command, env=environment))  # noqa: S603
     finally:
         long_steps.end_all(engagement)
+
+
+def _with_ours(variable: str) -> str:
+    """Return a search path of Jupyter's with this package's folder before a person's own."""
+    return os.pathsep.join(filter(None, (str(_SETTINGS), os.environ.get(variable))))
 
 
 def _wait_for(server: subprocess.Popen[bytes]) -> int:

@@ -151,7 +151,7 @@ def start(notebook: str, engagement: str | Path, **parameters: Any) -> Session:
     """
     shell = _shell()
     if shell is not None:
-        shell.set_custom_exc((MigratorError, KeyboardInterrupt), _show_error)
+        shell.set_custom_exc((MigratorError, KeyboardInterrupt), show_error)
         shell.run_line_magic("config", "InlineBackend.figure_formats = ['svg']")
         _refuse_unknown(shell, {"engagement", *parameters})
     opened = Engagement.open(engagement)
@@ -218,7 +218,7 @@ def _refuse_unknown(shell: Any, declared: set[str]) -> None:
             )
 
 
-def _show_error(
+def show_error(
     shell: Any,
     kind: type[BaseException],
     error: BaseException,

@@ -88,10 +88,8 @@ class Lab:
         call = "([name, given]) => jupyterapp.commands.execute(name, given).then(() => null)"
         self.page.evaluate(call, [name, arguments])
 
-    def run_cell(self, source: str, after: str | None = None) -> None:
-        """Run the cell whose last line is `source`; first the one it needs, where it needs one."""
-        if after:
-            self.run_cell(after)
+    def run_cell(self, source: str) -> None:
+        """Run the cell whose last line is `source`."""
         self.page.evaluate(
             """source => {
                 const notebook = jupyterapp.shell.currentWidget.content;
