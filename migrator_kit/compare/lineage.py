@@ -6,6 +6,7 @@ Values are in the result: whoever shows it masks them by `data_class`.
 from __future__ import annotations
 
 from collections.abc import Mapping as Map
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from migrator_kit.load.target import Target
 from migrator_kit.load.vault import Vault
 from migrator_kit.mapping.dataset import ShapedDataset
 from migrator_kit.mapping.model import FieldMapping, Landing, Mapping, ObjectMapping, ObjectName
-from migrator_kit.mapping.objects import SnapshotTables, clear_errors, opened, rows_sql
+from migrator_kit.mapping.objects import SnapshotTables, clear_errors, rows_sql
 from migrator_kit.mapping.targets import slot_target
 from migrator_kit.privacy import DataClass
 
@@ -84,7 +85,7 @@ def lineage(
     """
     found = []
     for item in _objects(stations.mapping, module):
-        row = _source_row(stations.snapshot, item, source_id)
+        row = source_row(stations.snapshot, item, source_id)
         if row is not None:
             found.append(_record(stations, item, source_id, row, field))
     if not found:
@@ -177,14 +178,32 @@ def _field(
     )  # fmt: skip
 
 
-def _source_row(snapshot: SnapshotTables, item: ObjectMapping, source_id: str) -> Row | None:
-    with opened(snapshot) as connection, clear_errors(item.object):
+def source_row(snapshot: SnapshotTables, item: ObjectMapping, source_id: str) -> Row | None:
+    """Return what the object's SELECT gives for a record, or None; dates as the source wrote them.
+
+    A SELECT that reckons with dates may need them in ISO form, and then they come so. Raises
+    MappingError where the SELECT does not run.
+    """
+    with suppress(duckdb.Error):
+        row = _asked_row(snapshot.connect(as_written=None), item, source_id)
+        if row is not None:
+            return row
+    with clear_errors(item.object):
+        return _asked_row(snapshot.connect(), item, source_id)
+
+
+def _asked_row(
+    connection: duckdb.DuckDBPyConnection, item: ObjectMapping, source_id: str
+) -> Row | None:
+    try:
         relation = connection.sql(
             f"SELECT * FROM ({rows_sql(connection, item)}) "
             "WHERE CAST(source_id AS VARCHAR) = $key LIMIT 1",
             params={"key": source_id},
         )
         return _first(relation)
+    finally:
+        connection.close()
 
 
 def _shaped_row(shaped: ShapedDataset, name: ObjectName, source_id: str) -> Row:

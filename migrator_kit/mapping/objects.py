@@ -47,7 +47,7 @@ class SnapshotTables(Protocol):
         """Return one practice's own snapshot, where this is one of a group."""
         ...
 
-    def connect(self, *, as_written: Collection[str] = ()) -> duckdb.DuckDBPyConnection:
+    def connect(self, *, as_written: Collection[str] | None = ()) -> duckdb.DuckDBPyConnection:
         """Return a connection with every table as a view; closed by the caller.
 
         Dates in columns of text come in ISO form, but for the columns `as_written`.

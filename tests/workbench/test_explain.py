@@ -10,18 +10,23 @@ from typing import Any
 import pytest
 
 from migrator_kit.cli import main
+from migrator_kit.compare.lineage import source_row
 from migrator_kit.demo import new_engagement
 from migrator_kit.engagement import Engagement
 from migrator_kit.load.loader import run_load
 from migrator_kit.load.target import stop_emulator
 from migrator_kit.mapping.decisions import decide
 from migrator_kit.mapping.files import write_default
+from migrator_kit.mapping.model import Mapping, ObjectName
 from migrator_kit.sample import generate
 from migrator_kit.source.snapshot import take_snapshot
 from migrator_kit.workbench import sample_diff
 from migrator_kit.workbench.explain import explain_record, explain_text
 from migrator_kit.workbench.reports import open_session
 from migrator_kit.workbench.tracing import lineage_box
+from tests.load.small_practice import MAPPING
+
+MAPPED = Mapping.model_validate(MAPPING)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +84,28 @@ def test_patient_data_is_masked_unless_asked_for(
     assert main([*arguments, "--reveal", "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)["records"]
     assert patient["last_name"] in {field["now"] for field in record["fields"]}
+
+
+@pytest.mark.parametrize(
+    ("select", "shown"),
+    [
+        ("SELECT patient_id AS source_id, birth_date FROM patients", "03/14/1980"),
+        ("SELECT patient_id AS source_id, birth_date FROM patients "
+         "WHERE CAST(birth_date AS DATE) > DATE '1900-01-01'", "1980-03-14"),
+    ],
+)  # fmt: skip
+def test_a_date_is_shown_as_the_source_wrote_it_where_its_select_runs_so(
+    select: str, shown: str, tmp_path: Path
+) -> None:
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    rows = "".join(f"{number},{number % 12 + 1:02}/14/1980\n" for number in range(1, 30))
+    (exports / "patients.csv").write_text(f"patient_id,birth_date\n{rows}", encoding="utf-8")
+    snapshot = take_snapshot(new_engagement(tmp_path / "engagement", str(exports)))
+    item = MAPPED.object(ObjectName.PATIENT).model_copy(update={"select": select})
+    row = source_row(snapshot, item, "2")
+    assert row is not None
+    assert str(row["birth_date"]) == shown
 
 
 def test_links_and_both_names_are_shown(loaded: Engagement, patient: dict[str, Any]) -> None:
