@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 
@@ -149,7 +150,8 @@ class BudgetExhausted(MigratorError):
     """The credit budget is used up. `resume_at` is an ISO instant."""
 
     def __init__(self, message: str, *, resume_at: str) -> None:
-        super().__init__(message, hint=f"Run the same command again after {resume_at}.")
+        at = datetime.fromisoformat(resume_at).astimezone(UTC)
+        super().__init__(message, hint=f"Run the same command again after {at:%Y-%m-%d %H:%M} UTC.")
         self.resume_at = resume_at
 
 

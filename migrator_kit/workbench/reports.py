@@ -114,11 +114,8 @@ def status_text(report: dict[str, Any]) -> str:
         for name, gate in report["gates"].items()
         if not gate["open"]
     ]
-    lines += [
-        f"\n{cause['records']:,} {cause['module']}, {cause['code'] or cause['reason']}: "
-        f"{cause['cause']} {cause['remedy']}"
-        for cause in report["failures"]
-    ]
+    if report["failures"]:
+        lines += ["\nFailures by cause:", *map(cause_line, report["failures"])]
     clock = report["cutover_clock"]
     if clock is not None:
         lines.append(
@@ -127,6 +124,14 @@ def status_text(report: dict[str, Any]) -> str:
             f"an hour, {clock['rows_per_second']:,.0f} records a second)."
         )
     return "\n".join(lines)
+
+
+def cause_line(cause: dict[str, Any]) -> str:
+    """Return a group of failures (`load.triage`) as text: how many of what, why, what to do."""
+    what = (cause["object"], cause["field"], cause["code"] or cause["reason"].replace("_", " "),
+            cause["value_class"])  # fmt: skip
+    told = ", ".join(one for one in what if one)
+    return f"  {cause['records']:,} × {told}: {cause['cause']} {cause['remedy']}"
 
 
 def _practice_lines(practices: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from migrator_kit.load.retry import run_retry
 from migrator_kit.load.rollback import RECYCLE_BIN_DAYS
 from migrator_kit.load.triage import reject_list
 from migrator_kit.workbench import rollback
-from migrator_kit.workbench.reports import open_session
+from migrator_kit.workbench.reports import cause_line, open_session
 
 HELD_TOLD = 40
 """Records that stay are listed one by one up to so many; the list beside the run has them all."""
@@ -163,11 +163,7 @@ def retry_text(report: dict[str, Any]) -> str:
         return "No record failed: there is nothing to try again."
     counts = [f"{report[name]:,} {name}" for name in ("tried", "cured", "left")]
     lines = [f"Records: {', '.join(counts)}"]
-    lines += [
-        f"{cause['records']:,} {cause['module']}, {cause['code'] or cause['reason']}: "
-        f"{cause['cause']} {cause['remedy']}"
-        for cause in report["causes"]
-    ]
+    lines += map(cause_line, report["causes"])
     if "failed_list" in report:
         lines.append(f"List: {report['failed_list']}")
     return "\n".join(lines)
