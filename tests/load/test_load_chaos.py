@@ -146,6 +146,10 @@ class Chaos:
             os._exit(code)
 
 
+def counted(seen: Counter[str]) -> str:
+    return ", ".join(f"{name}: {count}" for name, count in sorted(seen.items()))
+
+
 def edit(practice: Any) -> None:
     """Change the source as a week of work would: new values, a note more, one record less."""
     practice.row(ObjectName.PATIENT, "000001").update(First_Name="Renamed", Email=None)
@@ -214,7 +218,7 @@ def undisturbed(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60 + 60 * CASES)
+@pytest.mark.timeout(120 + 120 * CASES)
 def test_whatever_breaks_the_end_is_that_of_an_undisturbed_run(
     tmp_path: Path, start_emulator: Any, mapping: Mapping, tools: Any, new_ledger_url: Any
 ) -> None:
@@ -251,11 +255,11 @@ def test_whatever_breaks_the_end_is_that_of_an_undisturbed_run(
         assert list((folder / "scratch").iterdir()) == [], "no file with values stays behind"
         seen += chaos.seen
         seen["by bulk write" if chaos.bulk else "by record calls"] += 1
+        print(f"\ncase {seed}: {counted(chaos.seen)}", flush=True)
         ledger.close()
         target.close()
         emulator.stop()
-    told = ", ".join(f"{name}: {count}" for name, count in sorted(seen.items()))
-    print(f"\n{CASES} cases in {time.perf_counter() - began:.0f} s: {told}")
+    print(f"\n{CASES} cases in {time.perf_counter() - began:.0f} s: {counted(seen)}")
     assert seen["killed"] + seen["exit 7"] >= CASES, "the loader has to be killed on its way"
 
 

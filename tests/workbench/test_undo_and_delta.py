@@ -30,7 +30,7 @@ from migrator_kit.source.snapshot import take_snapshot
 from migrator_kit.workbench import full_load, reconcile, rollback, sample_diff
 from migrator_kit.workbench.deltas import begin_delta, end_delta, read_deltas
 from migrator_kit.workbench.gates import require_signed
-from migrator_kit.workbench.reports import open_session, status_report
+from migrator_kit.workbench.reports import gates_now, open_session, status_report
 from migrator_kit.workbench.session import Session
 
 pytestmark = pytest.mark.timeout(300)
@@ -129,7 +129,7 @@ def test_the_sample_is_taken_back_and_waits_for_a_sign_off(engagement: Engagemen
     with pytest.raises(GateClosed, match="Nobody has signed off") as closed:
         full_load.signed(session_of(engagement, mode="initial"))
     assert closed.value.exit_code == 3
-    gates = status_report(engagement)["gates"]
+    gates = gates_now(open_session(engagement))
     assert gates["sample"]["open"]
     assert gates["rehearsal"]["open"]
     assert not gates["sign-off"]["open"]
@@ -151,7 +151,7 @@ def test_a_person_signs_by_box_or_by_command(engagement: Engagement) -> None:
     answer = migrator("sign-off", engagement.folder, "--by", "Dr. Command", "--note", "again")
     assert (answer.code, answer.err) == (0, "")
     assert "Dr. Command" in answer.out
-    assert status_report(engagement)["gates"]["sign-off"]["open"]
+    assert gates_now(open_session(engagement))["sign-off"]["open"]
     shown = sample_diff.sign_off(session_of(engagement))
     assert "Signed off by Dr. Command" in repr(shown)
 
@@ -164,7 +164,7 @@ def test_a_mapping_edited_after_the_sign_off_cannot_be_signed_again_without_a_sa
     try:
         path.write_text(text.replace("length: 200", "length: 150", 1), encoding="utf-8")
         migrator("confirm", engagement.folder, "--by", "A Person", "--all")
-        gates = status_report(engagement)["gates"]
+        gates = gates_now(open_session(engagement))
         assert gates["mapping"]["open"]
         assert not gates["sample"]["open"]
         assert not gates["sign-off"]["open"]
@@ -198,7 +198,7 @@ def test_what_the_practice_changed_meanwhile_is_carried_over(engagement: Engagem
     delta = begin_delta(engagement, said.append)
     assert begin_delta(engagement, said.append).run_id == delta.run_id, "it goes on"
     assert said == ["delta: taking a snapshot", f"delta {delta.run_id}: goes on"]
-    gates = status_report(engagement)["gates"]
+    gates = gates_now(open_session(engagement))
     assert all(gates[name]["open"] for name in ("sample", "rehearsal", "sign-off"))
 
     session = loaded(engagement, "delta")
@@ -213,7 +213,6 @@ def test_what_the_practice_changed_meanwhile_is_carried_over(engagement: Engagem
     after = status_report(engagement)
     assert after["target_digest"] != before["target_digest"]
     assert all(one["remainder"] == 0 for one in after["objects"].values())
-    assert loaded(engagement, "delta").report.written == 0
 
 
 def test_a_snapshot_that_a_delta_carried_is_nothing_new_to_the_chain(
