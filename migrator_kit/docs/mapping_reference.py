@@ -68,7 +68,11 @@ does.
 import pandas as pd
 
 from migrator_kit.mapping.transforms import (
-    Options, RejectReason, Transformed, no_reasons, one_column,
+    Options,
+    RejectReason,
+    Transformed,
+    no_reasons,
+    one_column,
 )
 
 
