@@ -193,7 +193,7 @@ def _blocks(report: RollbackReport, fields: UnprovisionReport | None) -> list[Bl
 def _held(report: RollbackReport) -> Table:
     held = reasons_in_words(report.held)
     remedies = sorted({f"{one.reason}: {one.remedy}" for one in held.itertuples(index=False)})
-    force = 'A record goes all the same where it is named, as in `force=["Patient/000001"]`.'
+    force = "A record goes all the same where it is named: migrator rollback DIR --force OBJECT/ID."
     where = f"The list with Zoho's ids is {HELD_LIST}."
     bin_note = (
         f"What is deleted can be brought back from Zoho's recycle bin for {RECYCLE_BIN_DAYS} days."
