@@ -42,6 +42,8 @@ class Attendant:
         self._desk.next = coming.name if coming else ""
         self._desk.headline = headline(self._stops)
         self._desk.stops = [stop.to_json() for stop in self._stops]
+        for show in old.kept_current:
+            show(fresh)
 
     def _run(self, name: str, by: str, note: str) -> None:
         stop = next(one for one in self._stops if one.name == name)

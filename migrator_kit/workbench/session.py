@@ -94,6 +94,8 @@ class Session:
     reconciliation: Reconciliation | None = None
     look_again: Callable[[], None] | None = None
     """Told by a page's screen when a decision changed how the migration stands."""
+    kept_current: list[Callable[[Session], None]] = field(default_factory=list)
+    """What else on the page shows how it stands; called with a session that sees it as it is."""
 
     @property
     def run_folder(self) -> Path:

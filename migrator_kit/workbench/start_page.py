@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from migrator_kit.docs import PAGES
 from migrator_kit.engagement import TargetKind
@@ -52,30 +55,19 @@ def desk(session: Session) -> Desk:
     return Attendant(session, way).desk(static)
 
 
-def sign_off(session: Session) -> DecisionBox | Tables | Findings:
-    """Return who signed the sample off, or the box in which a person does, when it is time."""
-    gates = gates_now(session)
-    if gates["rehearsal"]["open"]:
-        return sample_diff.sign_off(session)
-    text = "There is nothing to sign yet: a sample is loaded, compared and taken back first."
-    return Findings.of([Finding(Level.DECISION, text)])
+def sign_off(session: Session) -> None:
+    """Show who signed the sample off, or the box in which a person does, when it is time."""
+    _kept_current(session, _sign_off, _gates_key)
 
 
-def gates(session: Session) -> Table:
-    """Return every gate: whether it is open, and what opens it."""
-    rows = [
-        {"gate": name, "state": "open" if gate["open"] else "closed", "why": gate["why"]}
-        for name, gate in gates_now(session).items()
-    ]
-    levels = {"state": {"open": Level.GOOD, "closed": Level.DECISION}}
-    return Table(pd.DataFrame(rows), levels=levels)
+def gates(session: Session) -> None:
+    """Show every gate: whether it is open, and what opens it."""
+    _kept_current(session, _gates, gates_now)
 
 
-def balance(session: Session) -> plots.Plot | Findings:
-    """Return where the ten objects stand, once something was loaded."""
-    if not gates_now(session)["shaped"]["open"] or session.ledger.landed().empty:
-        return Findings.of([Finding(Level.GOOD, "Nothing is in Zoho CRM yet.")])
-    return plots.balance(object_counts(session.ledger, session.shaped, session.mapping))
+def balance(session: Session) -> None:
+    """Show where the ten objects stand, once something was loaded."""
+    _kept_current(session, _balance, _counts)
 
 
 def documentation(session: Session) -> Markdown:
@@ -86,3 +78,57 @@ def documentation(session: Session) -> Markdown:
     else:
         lines = [f"- {title}: `migrator docs {name}`" for name, title in PAGES.items()]
     return Markdown("\n".join(lines))
+
+
+def _kept_current(
+    session: Session, made: Callable[[Session], Any], stands: Callable[[Session], Any]
+) -> None:
+    """Display what `made` gives, and again whenever what `stands` gives is another.
+
+    What a person is typing in is not drawn anew meanwhile.
+    """
+    shown, handle = stands(session), display(made(session), display_id=True)
+
+    def again(fresh: Session) -> None:
+        nonlocal shown
+        if handle is not None and (now := stands(fresh)) != shown:
+            shown = now
+            fresh.kept_current, fresh.look_again = session.kept_current, session.look_again
+            handle.update(made(fresh))
+
+    session.kept_current.append(again)
+
+
+def _sign_off(session: Session) -> DecisionBox | Tables | Findings:
+    if gates_now(session)["rehearsal"]["open"]:
+        return sample_diff.sign_off(session)
+    text = "There is nothing to sign yet: a sample is loaded, compared and taken back first."
+    return Findings.of([Finding(Level.DECISION, text)])
+
+
+def _gates_key(session: Session) -> tuple[bool, ...]:
+    """Return what decides on the box: whether it is time, and whether it is done."""
+    known = gates_now(session)
+    return known["rehearsal"]["open"], known["sign-off"]["open"]
+
+
+def _gates(session: Session) -> Table:
+    rows = [
+        {"gate": name, "state": "open" if gate["open"] else "closed", "why": gate["why"]}
+        for name, gate in gates_now(session).items()
+    ]
+    levels = {"state": {"open": Level.GOOD, "closed": Level.DECISION}}
+    return Table(pd.DataFrame(rows), levels=levels)
+
+
+def _counts(session: Session) -> Any:
+    if not gates_now(session)["shaped"]["open"] or session.ledger.landed().empty:
+        return None
+    return object_counts(session.ledger, session.shaped, session.mapping)
+
+
+def _balance(session: Session) -> plots.Plot | Findings:
+    counts = _counts(session)
+    if counts is None:
+        return Findings.of([Finding(Level.GOOD, "Nothing is in Zoho CRM yet.")])
+    return plots.balance(counts)
