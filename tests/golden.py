@@ -19,7 +19,7 @@ _MASKS = (
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b"), "RUN"),
     (re.compile(r"\b\d{8}-\d{9}-[0-9a-f]{8}\b"), "SNAPSHOT"),
     (re.compile(r"\b\d{18,19}\b"), "ZOHO-ID"),
-    (re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{16,64}\b"), "DIGEST"),
+    (re.compile(r"\b(?:[0-9a-f]{12}|[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})\b"), "DIGEST"),
     (re.compile(r"[\d.,]+(?= (?:seconds|hours|minutes|changes an hour)\b)"), "#"),
     (re.compile(r"http://127\.0\.0\.1:\d+"), "http://127.0.0.1:PORT"),
     (re.compile(r"\bPython \d+\.\d+\.\d+"), "Python 3"),

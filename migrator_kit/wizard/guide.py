@@ -105,7 +105,7 @@ def guide(
 
 def pages(sections: list[Section], package: Package, client: str) -> tuple[str, str]:
     """Return the page as Markdown and as HTML. Raises EvidenceError where it would not stand."""
-    head = PageHead(client, TITLE, f"dataset {package.digest[:12]}", package.made)
+    head = PageHead(client, TITLE, package.digest[:12], package.made, made_from="Dataset")
     body = "\n".join(one.html() for one in sections)
     return markdown_page(f"{TITLE}: {client}", sections), render_page(head, body)
 

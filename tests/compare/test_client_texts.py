@@ -15,6 +15,8 @@ from migrator_kit.evidence.verify import VerifiedPack, verify_text
 from migrator_kit.load.audit_log import ChainCheck
 from migrator_kit.mapping.model import ObjectName
 from migrator_kit.workbench.comparing import diff_findings, outcome_words
+from migrator_kit.workbench.reports import status_text
+from migrator_kit.workbench.undoing import retry_text, undo_text
 from tests.compare.test_diff import PEOPLE, PLANTED, put
 from tests.golden import masked, same_as_golden, text_of
 
@@ -94,3 +96,40 @@ def test_what_checking_a_pack_says() -> None:
     )
     text = "\n\n".join(verify_text(one) for one in cases)
     same_as_golden(GOLDEN / "verify.txt", masked(text))
+
+
+CAUSE = {
+    "records": 1_204, "module": "Contacts", "code": "INVALID_DATA", "reason": "too_long",
+    "cause": "The text is longer than the field holds.",
+    "remedy": "Map it to a longer field, or shorten it with `truncate`.",
+}  # fmt: skip
+COUNTS = {"source": 1_000, "created": 990, "updated": 0, "matched": 3, "excluded": 6, "merged": 0,
+          "failed": 1, "remainder": 0, "module": "Contacts"}  # fmt: skip
+
+
+def test_what_the_commands_say_where_something_waits() -> None:
+    status = {
+        "objects": {"Patient": COUNTS, "Reminder Rule": dict.fromkeys(COUNTS, 0) | {"module": ""}},
+        "practices": {"north": {"Patient": COUNTS}},
+        "gates": {"mapping": {"open": True, "why": ""},
+                  "sign-off": {"open": False, "why": "Nobody has signed off yet."}},
+        "failures": [CAUSE],
+        "cutover_clock": {"freeze_minutes": 31.5, "promised_minutes": 120.0,
+                          "changes_per_hour": 12.25, "rows_per_second": 80.0},
+    }  # fmt: skip
+    tried = {"tried": 7, "cured": 3, "left": 4, "causes": [CAUSE], "failed_list": "failed.csv"}
+    undo = {
+        "dry_run": False,
+        "objects": [{"object": "Patient", "deleted": 990, "restored": 3, "held": 1}],
+        "held": [{"object": "Patient", "source_id": "000007", "reason": "edited_since",
+                  "changed": "Mobile", "changed_by": "A. Clerk", "remedy": "Ask A. Clerk."}],
+        "held_list": "rollback_held.csv",
+        "provisioning": {"removed": ["Source System ID"], "held": []},
+        "state_before": "ab" * 32, "state_now": "ab" * 32, "as_before": True,
+        "in_bin_until": "2026-03-04",
+    }  # fmt: skip
+    ahead = undo | {"dry_run": True, "state_now": None}
+    nothing = undo | {"objects": []}
+    told = (status_text(status), retry_text(tried), retry_text({"tried": 0}),
+            *map(undo_text, (ahead, undo, nothing)))  # fmt: skip
+    same_as_golden(GOLDEN / "commands.txt", masked("\n\n".join(told)))

@@ -16,9 +16,10 @@ from migrator_kit.errors import ConfigError
 from migrator_kit.evidence.page import check_self_contained
 from migrator_kit.mapping.model import ObjectName
 from migrator_kit.mapping.shape import open_shaped
-from migrator_kit.wizard.command import package_for
+from migrator_kit.wizard.command import package_for, package_text
 from migrator_kit.wizard.package import Package, rounds
 from migrator_kit.wizard.writing import WizardLimits
+from tests.golden import masked, same_as_golden, shortened, text_of
 from tests.wizard.conftest import FORMULA, Run
 from tests.wizard.simulated_org import Rows, read_csv
 
@@ -199,3 +200,14 @@ def test_the_command_reports_and_replaces_only_its_own(
     assert (tmp_path / "mine.txt").read_text(encoding="utf-8") == "keep me"
     with pytest.raises(ConfigError):
         package_for(engagement, tmp_path)
+
+
+def test_what_the_client_reads_of_it(package: Package) -> None:
+    pages = sorted(package.folder.glob("*.html"))
+    assert pages
+    golden = Path(__file__).parent / "snapshots"
+    for page in pages:
+        text = text_of(shortened(page.read_text(encoding="utf-8")))
+        same_as_golden(golden / f"{page.stem}.txt", masked(text))
+    told = masked(package_text(package), str(package.folder))
+    same_as_golden(golden / "command.txt", told)
