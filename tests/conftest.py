@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.finished_demo import FinishedDemo, finished_demo, shared_folder
 from tests.zoho.sent_requests import SentRequests
 from tests.zoho.vendor_files import FOLDER, VendorFiles
 
@@ -159,3 +160,9 @@ def emulator_module(
     running = start_emulator(tmp_path_factory.mktemp("emulator") / "emulator.db")
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> FinishedDemo:
+    """The finished demo. Tests of it carry a longer time limit: the first one waits for it."""
+    return finished_demo(shared_folder(tmp_path_factory.getbasetemp()) / "demo")
