@@ -22,6 +22,8 @@ _SHORT = 14
 _LONGEST_WORD = 25
 _WORDS_A_LINE = 34
 _NARROWEST = 9.0
+_PROSE = 16.0
+"""What a column of whole sentences keeps in any case: narrower ones run down the page."""
 _GAP = 1.5
 _BOLD = 1.15
 """How much wider than other text a heading is."""
@@ -67,11 +69,12 @@ def _need(heading: str, cells: pd.Series, is_number: bool) -> _Need:
         return _Need(*[max(title, float(cells.str.len().max())) + _GAP] * 3)
     word = float(cells.str.split().map(_longest).max())
     usual = float(cells.str.len().quantile(0.9))
-    whole = max(title, min(word, _LONGEST_WORD)) + _GAP
+    prose = _PROSE if usual > 2 * _PROSE else 0.0
+    whole = max(title, prose, min(word, _LONGEST_WORD)) + _GAP
     if usual <= _SHORT:
         return _Need(max(usual + _GAP, whole), whole, whole)
     wanted = max(min(_SHORT + (usual - _SHORT) * 0.4, _WORDS_A_LINE), min(word, _WORDS_A_LINE))
-    return _Need(max(wanted + _GAP, whole), whole, max(title, _NARROWEST) + _GAP)
+    return _Need(max(wanted + _GAP, whole), whole, max(title, _NARROWEST, prose) + _GAP)
 
 
 def _longest(words: Sequence[str]) -> int:
