@@ -99,7 +99,8 @@ def test_what_checking_a_pack_says() -> None:
 
 
 CAUSE = {
-    "records": 1_204, "module": "Contacts", "code": "INVALID_DATA", "reason": "too_long",
+    "records": 1_204, "module": "Contacts", "object": "Patient", "field": "Last_Name",
+    "value_class": "text of 51 to 255 characters", "code": "INVALID_DATA", "reason": "too_long",
     "cause": "The text is longer than the field holds.",
     "remedy": "Map it to a longer field, or shorten it with `truncate`.",
 }  # fmt: skip
