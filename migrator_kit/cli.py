@@ -177,7 +177,7 @@ def confirm(
     if bool(fields) == everything:
         raise ParameterError("Name the rows to confirm, or give --all.")
     done = decide(Engagement.open(folder), by=by.strip(), rows=fields or None, note=note)
-    print(f"{len(done)} mapping rows confirmed by {by}.")
+    print(f"{len(done)} mapping {'row' if len(done) == 1 else 'rows'} confirmed by {by}.")
 
 
 @app.command()

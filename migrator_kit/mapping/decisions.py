@@ -258,15 +258,19 @@ def require_confirmed(mapping: Mapping, snapshot: SnapshotTables) -> Coverage:
     values += " = " + state.open_values["value"].astype("str")
     first = [name for name in state.open_rows if name not in set(state.second_rows)]
     parts = [
-        _named("mapping rows wait for confirmation", first),
-        _named("rows wait for a second person", list(state.second_rows)),
-        _named("rows were changed after their confirmation", list(state.changed_rows)),
-        _named("source columns have no disposition", columns.tolist()),
-        _named("picklist values are undecided", values.tolist()),
-    ]
+        _named("mapping row waits for confirmation", "mapping rows wait for confirmation", first),
+        _named("row waits for a second person", "rows wait for a second person",
+               list(state.second_rows)),
+        _named("row was changed after its confirmation",
+               "rows were changed after their confirmation", list(state.changed_rows)),
+        _named("source column has no disposition", "source columns have no disposition",
+               columns.tolist()),
+        _named("picklist value is undecided", "picklist values are undecided", values.tolist()),
+    ]  # fmt: skip
     waiting = state.open_rows or state.changed_rows
-    undecided = " Give them a row or an entry under not_moved." if len(columns) else ""
-    undecided += " Give them entries under `values`." if len(values) else ""
+    undecided = " Give each column a row, or an entry under `not_moved`." if len(columns) else ""
+    undecided += " Give each value an entry under `values` of its row." if len(values) else ""
+    edits = "edit mapping.yml, then " if undecided else ""
     raise GateClosed(
         "The mapping is not decided: "
         + "; ".join(p for p in parts if p)
@@ -274,12 +278,13 @@ def require_confirmed(mapping: Mapping, snapshot: SnapshotTables) -> Coverage:
         + undecided
         + f" Decided are {state.shares}.",
         gate="mapping",
-        opens_with=OPENS_WITH if waiting else "edit mapping.yml, then migrator run DIR",
+        opens_with=edits + (OPENS_WITH if waiting else "migrator run DIR"),
     )
 
 
-def _named(what: str, names: list[str]) -> str:
+def _named(one: str, several: str, names: list[str]) -> str:
     if not names:
         return ""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    what = one if len(names) == 1 else several
     return f"{len(names)} {what} ({', '.join(names[:_NAMED])}{more})"

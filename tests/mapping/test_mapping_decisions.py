@@ -112,7 +112,7 @@ def test_a_row_that_was_changed_after_its_confirmation_waits_again(
     changed = text.replace("truncate: {length: 200}", "truncate: {length: 150}")
     assert changed != text
     engagement.mapping_path.write_text(changed, encoding="utf-8")
-    with pytest.raises(GateClosed, match=r"changed after their confirmation \(Practice\.Account"):
+    with pytest.raises(GateClosed, match=r"changed after its confirmation \(Practice\.Account"):
         require_confirmed(load_mapping(engagement), snapshot)
     decide(engagement, by="Ana")
     require_confirmed(load_mapping(engagement), snapshot)
