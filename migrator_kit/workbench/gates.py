@@ -48,12 +48,16 @@ def require_rehearsed(session: Session, *, delta: bool = False) -> Rehearsal:
 
 def require_signed(session: Session, *, delta: bool = False) -> Seal:
     """Return the sign-off where it holds. Raises GateClosed naming what is missing or changed."""
-    require_rehearsed(session, delta=delta)
     seal = read_seal(session.engagement)
     if seal is None:
+        require_rehearsed(session, delta=delta)
         return require_seal(session.engagement, {})
+    # What changed since is told first: that a new sample is needed follows from it.
     signed = seal.facts["snapshot"] if delta else _signed_before(session)
-    return require_seal(session.engagement, facts_now(session, signed or session.snapshot.digest))
+    facts = facts_now(session, signed or session.snapshot.digest)
+    held = require_seal(session.engagement, facts)
+    require_rehearsed(session, delta=delta)
+    return held
 
 
 def facts_now(session: Session, snapshot: str) -> dict[str, str]:
