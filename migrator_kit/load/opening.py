@@ -61,6 +61,7 @@ def open_job(
             retry=retry,
             planning=planning,
             scratch=engagement.private,
+            mapping_file=engagement.mapping_path,
         )
 
 
@@ -79,12 +80,13 @@ def new_job(
     retry: bool = False,
     planning: bool = False,
     scratch: Path | None = None,
+    mapping_file: Path | None = None,
 ) -> LoadJob:
     """Return a job for these parts, after a look at the org.
 
     Raises GateClosed or MappingError where the org does not have what the load needs.
     """
-    plan = provisioning_plan(mapping, target, shaped, ledger=ledger)
+    plan = provisioning_plan(mapping, target, shaped, ledger=ledger, file=mapping_file)
     if not planning:
         require_provisioned(plan, ledger, mapping)
     return LoadJob(

@@ -16,7 +16,8 @@ from migrator_kit.load.order import load_order
 from migrator_kit.load.org_schema import DEALS, WITHOUT_FIELDS, OrgSchema, read_schema
 from migrator_kit.load.target import Target
 from migrator_kit.load.target_fields import TargetField, target_fields
-from migrator_kit.mapping.model import Mapping, ObjectName
+from migrator_kit.mapping.checks import row_places
+from migrator_kit.mapping.model import Landing, Mapping, ObjectName, Writes
 from migrator_kit.zoho.fields import FieldInfo, FieldSpec, Stage
 
 PICKLISTS = frozenset({"picklist", "multiselectpicklist"})
@@ -120,9 +121,11 @@ class ProvisioningPlan:
 
 def provisioning_plan(
     mapping: Mapping, target: Target, shaped: ShapedParts | None = None, *,
-    ledger: Ledger | None = None,
+    ledger: Ledger | None = None, file: Path | None = None,
 ) -> ProvisioningPlan:  # fmt: skip
     """Return what the org lacks for this mapping. Reads metadata, writes nothing.
+
+    With `file`, the mapping.yml it was read from, findings name its lines.
 
     With a shaped dataset the picklist values that really occur are checked as well. With the
     ledger, fields are found again by id even where somebody renamed them.
@@ -131,6 +134,7 @@ def provisioning_plan(
     schema = read_schema(target, {field.module for field in wanted})
     known = {} if ledger is None else _known_ids(ledger)
     used = {} if shaped is None else _used_values(shaped, wanted)
+    places = {} if file is None else row_places(file)
     create: list[FieldToCreate] = []
     add: list[ValuesToAdd] = []
     standing: list[Standing] = []
@@ -142,12 +146,12 @@ def provisioning_plan(
         info = _find(schema, field, known)
         if info is None:
             if field.create is None:
-                findings.append(_unknown(field))
+                findings.append(_unknown(field, places))
             else:
                 create.append(FieldToCreate(field.module, field.logical, _spec(field, values)))
             continue
         standing.append(Standing(field.module, field.logical, info))
-        findings += _misfits(field, info)
+        findings += _misfits(mapping, field, info, places)
         missing = _missing(info, values, schema)
         if missing and info.custom:
             add.append(ValuesToAdd(field.module, field.logical, info, missing))
@@ -156,6 +160,7 @@ def provisioning_plan(
             manual += steps
             blocking += steps if info.api_name == STAGE else []
     findings += _refused(target, create)
+    findings += _unfilled(mapping, schema, standing)
     return ProvisioningPlan(
         tuple(create), tuple(add), tuple(standing), _stages(mapping, schema), tuple(manual),
         tuple(blocking), tuple(findings), schema,
@@ -210,11 +215,26 @@ def _missing(info: FieldInfo, values: tuple[str, ...], schema: OrgSchema) -> tup
     return tuple(value for value in values if value not in there)
 
 
-def _misfits(field: TargetField, info: FieldInfo) -> Iterator[Finding]:
+def _place(field: TargetField, name: str, places: dict[str, str]) -> str:
+    """Return where a person finds a row: its line where the file is known, and its field."""
+    line = places.get(f"{field.object}.{field.mapping.target}")
+    return f"{line} {field.module}.{name}" if line else f"{field.module}.{name}"
+
+
+def _misfits(
+    mapping: Mapping, field: TargetField, info: FieldInfo, places: dict[str, str]
+) -> Iterator[Finding]:
     """Yield why a standing field cannot take what the mapping sends."""
-    place = f"{field.module}.{info.api_name}"
+    place = _place(field, info.api_name, places)
     if info.read_only or not info.creatable:
         yield Finding(place, "Zoho CRM does not let the API write this field", "map another field")
+    linked = {str(mapping.object(name).module) for name in field.mapping.lookup}
+    if info.lookup_module in {one.module for one in mapping.objects}:
+        for module in sorted(linked - {info.lookup_module}):
+            yield Finding(
+                place, f"points to {info.lookup_module}, the mapping links it to {module}",
+                "correct `lookup` or the target",
+            )  # fmt: skip
     new = field.create
     if new is None:
         return
@@ -233,9 +253,28 @@ def _misfits(field: TargetField, info: FieldInfo) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _unknown(field: TargetField) -> Finding:
+def _unfilled(
+    mapping: Mapping, schema: OrgSchema, standing: Iterable[Standing]
+) -> Iterator[Finding]:
+    """Yield fields that the org demands of new records and that no row fills."""
+    filled = {(one.module, one.field.api_name) for one in standing}
+    for item in mapping.objects:
+        module = item.module or ""
+        if item.landing is not Landing.RECORDS or item.writes is Writes.UPDATE:
+            continue
+        for info in schema.fields.get(module, ()):
+            demanded = info.required and info.creatable and not info.read_only
+            given = (module, info.api_name) in filled or info.api_name in schema.constants(module)
+            if demanded and not given:
+                yield Finding(
+                    f"{module}.{info.api_name}", "the org demands a value, and no row fills it",
+                    f"add a row to {item.object}, or lift the demand in Zoho CRM",
+                )  # fmt: skip
+
+
+def _unknown(field: TargetField, places: dict[str, str]) -> Finding:
     return Finding(
-        f"{field.object}.{field.logical}",
+        _place(field, field.logical, places),
         f"the org's module {field.module} has no field of this name",
         "correct the target or add `create:`",
     )

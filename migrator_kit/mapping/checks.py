@@ -77,6 +77,23 @@ def _refuse(problems: list[Problem], path: Path) -> None:
         raise MappingError(f"{path.name} cannot be used.", findings=_placed(path, problems))
 
 
+def row_places(path: Path) -> dict[str, str]:
+    """Return where each row stands, `mapping.yml:120` by its name `Object.Field`.
+
+    Empty for a file that cannot be read.
+    """
+    try:
+        tree = load_tree(path)
+    except InvalidYaml:
+        return {}
+    places: dict[str, str] = {}
+    for i, item in enumerate(tree.get("objects") or ()):
+        for j in rows_that_hold(item):
+            name = f"{item.get('object')}.{item['fields'][j].get('target')}"
+            places[name] = f"{path.name}:{line_of(tree, ('objects', i, 'fields', j))}"
+    return places
+
+
 def _placed(path: Path, problems: Iterable[Problem]) -> list[Finding]:
     """Return problems as findings in the order of the file."""
     try:

@@ -112,7 +112,10 @@ def org(session: Session) -> Table:
 
 def provision(session: Session) -> Tables:
     """Create what the mapping needs and show what stood, what was made, what a person must do."""
-    plan = provisioning_plan(session.mapping, session.target, session.shaped, ledger=session.ledger)
+    plan = provisioning_plan(
+        session.mapping, session.target, session.shaped, ledger=session.ledger,
+        file=session.engagement.mapping_path,
+    )  # fmt: skip
     before = plan.table()
     report = apply_provisioning(plan, session.target, session.ledger, run_id=session.run_id)
     found = [

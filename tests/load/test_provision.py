@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from migrator_kit.load.provision import (
 )
 from migrator_kit.load.target import Target
 from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectName
+from migrator_kit.mapping.writing import write_mapping
 from migrator_kit.zoho.fields import FieldSpec
 
 
@@ -155,6 +157,26 @@ def test_what_zoho_would_refuse_is_found_before_anything_is_created(
     assert "refused word" in refused(wrong, target, ledger)
     wrong = with_field(mapping, ObjectName.PATIENT, {"target": "Created_Time"})
     assert "does not let the API write" in refused(wrong, target, ledger)
+
+
+def test_a_link_to_another_module_and_a_demanded_field_are_found_with_their_lines(
+    target: Target, ledger: Ledger, mapping: Mapping, tmp_path: Path
+) -> None:
+    link = {"target": "Who_Id", "columns": "plan", "lookup": "Treatment Plan"}
+    wrong = with_field(mapping, ObjectName.APPOINTMENT, link)
+    patients = wrong.object(ObjectName.PATIENT)
+    nameless = tuple(row for row in patients.fields if row.target != "Last_Name")
+    objects = [one.model_copy(update={"fields": nameless, "match": ()}) if one is patients else one
+               for one in wrong.objects]  # fmt: skip
+    wrong = wrong.model_copy(update={"objects": tuple(objects)})
+    file = tmp_path / "mapping.yml"
+    write_mapping(file, wrong)
+    found = provisioning_plan(wrong, target, None, ledger=ledger, file=file).findings
+    told = {finding.problem: finding.place for finding in found}
+    place = told["points to Contacts, the mapping links it to Deals"]
+    assert told["the org demands a value, and no row fills it"] == "Contacts.Last_Name"
+    line = int(place.split()[0].removeprefix("mapping.yml:"))
+    assert "Who_Id" in file.read_text(encoding="utf-8").splitlines()[line - 1]
 
 
 def test_the_editions_limit_on_custom_fields_is_checked(
