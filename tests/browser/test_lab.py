@@ -221,6 +221,7 @@ def test_the_undo_shows_what_would_go_and_then_goes(lab: Any, engagement: Engage
     assert not _plain_errors(lab)
     for needed in ('record = ""', "reconcile.read_back(session)", "reconcile.undo(session)"):
         lab.run_cell(needed)
+    _look_a_record_up(lab, engagement)
     lab.shot("undo-before", ".desk")
     assert desk.states() == {"look": "ready", "undo": "not yet"}
     desk.run("look")
@@ -353,3 +354,30 @@ def _alignments(lab: Any) -> set[tuple[str, str]]:
         " getComputedStyle(cell).textAlign])"
     )
     return {(kind, align) for kind, align in found}
+
+
+def _look_a_record_up(lab: Any, engagement: Engagement) -> None:
+    """Find a record by its id in the box of the reconciliation, after two that cannot be found."""
+    landed = open_ledger(engagement).landed()
+    key = landed[landed["object"] == "Appointment"]["source_id"].iloc[-1]
+    lab.run_cell("reconcile.trace(session)")
+    message, record = lab.find(".asking-box .ab-message"), lab.find(".asking-box .ab-shown")
+    record.locator("text=the way of each value").wait_for()
+    cells = len(lab.cells())
+    asked = lab.find(".asking-box .ab-source_id")
+    lab.find(".asking-box .ab-object").select_option("Appointment")
+    asked.fill("")
+    lab.find(".asking-box .ab-act").click()
+    assert message.text_content() == "Enter the id that the record has in the source."
+    asked.press_sequentially("b nobody")
+    lab.find(".asking-box .ab-act").click()
+    lab.find(".asking-box .ab-message", has_text="no record with the source id").wait_for()
+    assert len(lab.cells()) == cells, "keys of the box edited the notebook"
+
+    asked.fill(key)
+    asked.press("Enter")
+    lab.find(".asking-box .ab-message", has_text=f"Appointment {key}").wait_for()
+    shown = str(record.text_content())
+    assert f"Appointment {key}: the way of each value" in shown
+    assert "Due_Date" in shown
+    lab.shot("record-found", ".asking-box")
