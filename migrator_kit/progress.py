@@ -20,6 +20,10 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 
+_TELLING_SHARE = 0.01
+"""Share of the work after which its pace says how long the rest will take."""
+
+
 class Step(Protocol):
     """One long step that is under way."""
 
@@ -62,8 +66,25 @@ class _Line:
     def _text(self, now: float) -> str:
         if not self.total:
             return f"{self.title}: {self.done:,}"
-        left = (now - self.started) / max(self.done, 1) * max(self.total - self.done, 0)
-        return f"{self.title}: {self.done:,} of {self.total:,}, about {left:,.0f} s left"
+        left = time_left(self.done, self.total, now - self.started)
+        return f"{self.title}: {self.done:,} of {self.total:,}{left}"
+
+
+def time_left(done: int, total: int, seconds: float) -> str:
+    """Return `, about 12 min left` for work of which `done` took `seconds`; nothing at its begin.
+
+    The first record tells no pace: what prepares the others counts with it.
+    """
+    if not done or done < total * _TELLING_SHARE:
+        return ""
+    return f", about {_duration(seconds / done * max(total - done, 0))} left"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 @contextmanager

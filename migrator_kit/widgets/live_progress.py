@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from migrator_kit.progress import Step
+from migrator_kit.progress import Step, time_left
 
 _INTERVAL = 0.25
 """Seconds between two drawings: more often nobody sees, and each is a message to the browser."""
@@ -45,8 +45,7 @@ class _Running:
             bar = f'<progress value="{min(self.done, self.total)}" max="{self.total}"></progress>'
             told += f" of {self.total:,}" if self.done else ""
             seconds = now - self.started
-            left = seconds / max(self.done, 1) * max(self.total - self.done, 0)
-            told += f", about {left:,.0f} s left" if self.done and seconds > 1 else ""
+            told += time_left(self.done, self.total, seconds) if seconds > 1 else ""
         return f'{bar} <span style="margin-left: 8px">{told}</span>'
 
 

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import requests
 
 RECORDS_A_PATIENT = 8.6
 """Rows of all ten objects that the generator makes for a patient, about."""
 
 STEPS = ("audit", "mapping", "sample", "load", "reconcile")
+
+LICENCES = 80
+"""Users of the org beside those it begins with."""
 
 REVIEWER = "Benchmark (automatic, not a person)"
 
@@ -21,6 +25,7 @@ REVIEWER = "Benchmark (automatic, not a person)"
 def prepare(folder: str, records: int) -> dict[str, Any]:
     """Generate a practice and confirm its mapping, so that the chain can run."""
     from migrator_kit.demo import new_engagement
+    from migrator_kit.load.local_org import join_emulator, leave_emulator
     from migrator_kit.mapping.decisions import decide
     from migrator_kit.mapping.files import write_default
     from migrator_kit.sample import generate
@@ -37,6 +42,11 @@ def prepare(folder: str, records: int) -> dict[str, Any]:
              "cpu": time.process_time() - spent, "megabytes": _peak()}  # fmt: skip
     write_default(engagement, "dent_o_soft")
     decide(engagement, by=REVIEWER, note="benchmark")
+    # Two million records take more credits than a small org has in a day; licences bring them.
+    staff = [{"email": f"staff{number}@practice.test"} for number in range(LICENCES)]
+    url = join_emulator(engagement)
+    requests.post(f"{url}/_emulator/users", json={"users": staff}, timeout=60).raise_for_status()
+    leave_emulator(engagement.private)
     return {"rows": sum(practice.counts.values()), "cells": [taken]}
 
 
