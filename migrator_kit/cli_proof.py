@@ -14,6 +14,35 @@ proof = typer.Typer()
 
 
 @proof.command()
+def quality(
+    folder: Folder,
+    stage: Annotated[str, typer.Option(help="source, shaped or target.")] = "source",
+    data_docs: Annotated[
+        Path | None,
+        typer.Option(help="Run the rules and write Great Expectations' own pages here."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge anew what was counted, under the thresholds and waivers of now; nothing runs."""
+    from migrator_kit.engagement import Engagement
+    from migrator_kit.quality.model import Stage
+    from migrator_kit.workbench.judging import data_docs as pages
+    from migrator_kit.workbench.judging import judged_anew
+    from migrator_kit.workbench.quality import told
+    from migrator_kit.workbench.reports import open_session
+
+    if stage not in tuple(Stage):
+        raise ParameterError(f"There is no stage {stage!r}.", hint=", ".join(Stage))
+    engagement = Engagement.open(folder)
+    if data_docs is not None:
+        print(f"Data Docs: {pages(open_session(engagement), Stage(stage), data_docs)}")
+        return
+    report = judged_anew(engagement, Stage(stage))
+    print_json(report.to_json()) if as_json else print(repr(told(report)))
+    report.require_passed()
+
+
+@proof.command()
 def explain(
     folder: Folder,
     module: Annotated[str, typer.Argument(help="Module or object.", metavar="MODULE")],

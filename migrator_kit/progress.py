@@ -19,7 +19,6 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-
 _TELLING_SHARE = 0.01
 """Share of the work after which its pace says how long the rest will take."""
 

@@ -8,7 +8,7 @@ open. Results hold counts and record keys, as everywhere here: no value of a pat
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -56,14 +56,34 @@ def write_data_docs(
                           "base_directory": str(folder)},
     }  # fmt: skip
     engine = Engine(as_of or datetime.now(UTC).date(), {_SITE: site})
+    judged: list[tuple[str, str, int, int]] = []
     with progress(f"Data Docs of {stage} data", len(chosen)) as step:
         for name, suite in chosen.items():
             for number, frame in enumerate(frames.get(name, ())):
-                engine.keep(suite, view(frame, suite, stage), f"part-{number:05d}")
+                part = f"part-{number:05d}"
+                counts = engine.keep(suite, view(frame, suite, stage), part)
+                judged.append((suite.name, part, *counts))
             step.advance()
     engine.build_pages()
+    index = folder / "index.html"
+    index.write_text(_index(folder, stage, judged), encoding="utf-8")
     _without_net(folder)
-    return folder / "index.html"
+    return index
+
+
+def _index(site: Path, stage: Stage, judged: Sequence[tuple[str, str, int, int]]) -> str:
+    """Return a first page: the library fills its own by a script."""
+    rows = []
+    for suite, part, rules, held in judged:
+        (page,) = (site / "validations" / Path(*suite.split("."))).glob(f"{part}/*/{part}.html")
+        link = f'<a href="{page.relative_to(site).as_posix()}">{suite}, {part}</a>'
+        rows.append(f"<tr><td>{link}</td><td>{rules}</td><td>{held}</td></tr>")
+    title = f"Great Expectations on {stage} data"
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
+        f"<body><h1>{title}</h1><table><thead><tr><th>Batch</th><th>Rules judged</th>"
+        f"<th>Rules that hold</th></tr></thead><tbody>{''.join(rows)}</tbody></table></body></html>"
+    )
 
 
 def _without_net(site: Path) -> None:

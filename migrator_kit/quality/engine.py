@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from migrator_kit.errors import ConfigError
 from migrator_kit.quality.frames import bounded
-from migrator_kit.quality.model import KEY, Rule
+from migrator_kit.quality.model import KEY, Rule, Suite
 from migrator_kit.quality.tally import KEY_LIMIT, Tally
 
 if TYPE_CHECKING:
     from great_expectations.core.batch_definition import BatchDefinition
     from great_expectations.core.expectation_suite import ExpectationSuite
+    from great_expectations.data_context.data_context.abstract_data_context import (
+        AbstractDataContext,
+    )
     from great_expectations.expectations.expectation import Expectation
 
 NO_KEY = "(no key)"
@@ -33,9 +36,12 @@ _EXCEPTION_NAME = re.compile(r"^(?:[\w.]*\.)?(\w+(?:Error|Exception))\b", re.MUL
 class Engine:
     """Runs rules on frames; one instance for one run, so that no frame outlives it."""
 
-    def __init__(self, as_of: date) -> None:
+    def __init__(self, as_of: date, sites: Mapping[str, Any] | None = None) -> None:
+        """Take what rules call today, and the `sites` that `build_pages` writes."""
         self._as_of = as_of
-        self._batches: BatchDefinition[Any] = _batch_definition()
+        self._context = _ephemeral(sites or {})
+        asset = self._context.data_sources.add_pandas("memory").add_dataframe_asset("part")
+        self._batches: BatchDefinition[Any] = asset.add_batch_definition_whole_dataframe("whole")
 
     def run(self, rules: Sequence[Rule], frame: pd.DataFrame) -> list[Tally]:
         """Return the tally of each rule on one batch, in the rules' order."""
@@ -49,6 +55,34 @@ class Engine:
             declared: Any = result.expectation_config
             tallies[asked[declared.meta[_PLACE]]] = _tally(result)
         return tallies
+
+    def keep(self, suite: Suite, frame: pd.DataFrame, batch: str) -> tuple[int, int]:
+        """Judge a batch and keep what the library found, for its pages.
+
+        Returns how many rules were judged and how many of them hold.
+        """
+        from great_expectations.core.run_identifier import RunIdentifier
+        from great_expectations.data_context.types.resource_identifiers import (
+            ExpectationSuiteIdentifier,
+            ValidationResultIdentifier,
+        )
+
+        rules = [rule for rule in suite.expectations if not _nothing_to_judge(rule, frame)]
+        built = build_suite(suite.name, rules, as_of=self._as_of)
+        given = self._batches.get_batch(batch_parameters={"dataframe": frame})
+        found = given.validate(built, result_format=_result_format(frame))
+        for result in found.results:
+            if name := _error_name(result.exception_info):
+                told = {"exception_message": name, "exception_traceback": name}
+                result.exception_info = {"raised_exception": True, **told}
+        run = RunIdentifier(run_name=batch, run_time=datetime.now(UTC))
+        key = ValidationResultIdentifier(ExpectationSuiteIdentifier(suite.name), run, batch)
+        self._context.validation_results_store.set(key, found)
+        return len(found.results), sum(bool(result.success) for result in found.results)
+
+    def build_pages(self) -> None:
+        """Write the library's pages of all that was kept."""
+        self._context.build_data_docs()
 
 
 def build_suite(name: str, rules: Sequence[Rule], *, as_of: date) -> ExpectationSuite:
@@ -83,8 +117,8 @@ def _expectation(rule: Rule, place: int, as_of: date) -> Expectation:
         ) from None
 
 
-def _batch_definition() -> BatchDefinition[Any]:
-    """Return the door through which frames enter: no file, no bars, no analytics."""
+def _ephemeral(sites: Mapping[str, Any]) -> AbstractDataContext:
+    """Return a context in memory: no file but those of its sites, no bars, no analytics."""
     import great_expectations
     from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig
 
@@ -103,11 +137,9 @@ def _batch_definition() -> BatchDefinition[Any]:
             "checkpoints": in_memory("CheckpointStore"),
             "validation_definition_store": in_memory("ValidationDefinitionStore"),
         },
-        data_docs_sites={},
+        data_docs_sites=dict(sites),
     )
-    context = great_expectations.get_context(mode="ephemeral", project_config=config)
-    asset = context.data_sources.add_pandas("memory").add_dataframe_asset("part")
-    return asset.add_batch_definition_whole_dataframe("whole")
+    return great_expectations.get_context(mode="ephemeral", project_config=config)
 
 
 def _result_format(frame: pd.DataFrame) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 from IPython.display import display
 
+from migrator_kit.engagement import Engagement
 from migrator_kit.errors import GateClosed
 from migrator_kit.evidence.findings import Finding, Findings, Level
 from migrator_kit.evidence.lists import write_list
@@ -30,16 +33,34 @@ def judge(session: Session, stage: Stage, frames: Frames) -> Tables:
     """
     waivers = load_waivers(session.engagement.folder)
     report = run_suites(stage, frames, waivers=waivers, progress=session.progress)
+    _keep(session.engagement, report)
     keys = report.failing_keys()
     if len(keys):
         write_list(keys, session.list_path(f"quality_{stage}.csv"))
-    shown = Tables([_findings(report), outcomes(report)])
+    shown = told(report)
     try:
         report.require_passed()
     except GateClosed:
         display(shown)
         raise
     return shown
+
+
+def told(report: QualityReport) -> Tables:
+    """Return a report as findings and one row for each expectation."""
+    return Tables([_findings(report), outcomes(report)])
+
+
+def kept_counts(engagement: Engagement, stage: Stage) -> Path:
+    """Return where the counts of the newest run of a stage are kept."""
+    return engagement.private / "quality" / f"{stage}.json"
+
+
+def _keep(engagement: Engagement, report: QualityReport) -> None:
+    """Keep the counts of a run, so that other thresholds need no other run."""
+    path = kept_counts(engagement, report.stage)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(report.to_json(), indent=1), encoding="utf-8")
 
 
 def outcomes(report: QualityReport) -> Table:

@@ -6,17 +6,21 @@ import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
 from migrator_kit.chain import Step, step_inputs
 from migrator_kit.demo import new_engagement
 from migrator_kit.engagement import Engagement, EngagementFile
-from migrator_kit.errors import ConfigError
+from migrator_kit.errors import ConfigError, GateClosed
 from migrator_kit.mapping.decisions import decide
+from migrator_kit.quality.model import Outcome, Stage
+from migrator_kit.quality.suites import FOLDER_VARIABLE, expectations_folder
 from migrator_kit.sample import generate
 from migrator_kit.source.snapshot import take_snapshot
 from migrator_kit.workbench import audit, estimating, mapping_review
+from migrator_kit.workbench.judging import judged_anew
 from migrator_kit.workbench.reports import audit_report, audit_text, open_session, plan_report
 from migrator_kit.workbench.session import Session
 
@@ -187,6 +191,28 @@ def test_what_a_source_lacks_lowers_its_compatibility(tmp_path: Path) -> None:
     assert fits["Patient"] == "some columns are missing"
     assert fits["Call Log"] == "not in this source"
     assert fits["Reminder Rule"] == "rebuilt by hand"
+
+
+def test_other_thresholds_are_judged_on_what_was_counted(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engagement = session.engagement
+    with pytest.raises(GateClosed, match="The shaped data was not judged yet"):
+        judged_anew(engagement, Stage.SHAPED)
+    audit.source_quality(session)
+    before = judged_anew(engagement, Stage.SOURCE)
+    failed = {one.name for one in before.results if one.outcome is Outcome.FAILED}
+    assert "source.patient.birth_date.match_regex" in failed
+    copytree(expectations_folder(), tmp_path / "expectations")
+    own = tmp_path / "expectations" / "source" / "patient.json"
+    suite = json.loads(own.read_text(encoding="utf-8"))
+    for rule in suite["expectations"]:
+        rule["kwargs"]["mostly"] = 0.01
+    own.write_text(json.dumps(suite), encoding="utf-8")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "expectations"))
+    after = judged_anew(engagement, Stage.SOURCE)
+    assert after.counts[Outcome.FAILED] < before.counts[Outcome.FAILED]
+    assert [one.tally for one in after.results] == [one.tally for one in before.results]
 
 
 def test_another_tariff_makes_the_audit_run_again(session: Session) -> None:
