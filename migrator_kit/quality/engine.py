@@ -9,7 +9,7 @@ quote a value, are reduced to the exception's name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 NO_KEY = "(no key)"
 _PLACE = "place"
+_COUNTS_AND_PLACES = {"result_format": "COMPLETE", "exclude_unexpected_values": True}
+"""What results may hold: counts, and the places of failing rows in their batch."""
 _EXCEPTION_NAME = re.compile(r"^(?:[\w.]*\.)?(\w+(?:Error|Exception))\b", re.MULTILINE)
 
 
@@ -51,9 +53,9 @@ class Engine:
             return tallies
         suite = build_suite("batch", [rules[place] for place in asked], as_of=self._as_of)
         batch = self._batches.get_batch(batch_parameters={"dataframe": frame})
-        for result in batch.validate(suite, result_format=_result_format(frame)).results:
+        for result in batch.validate(suite, result_format=_COUNTS_AND_PLACES).results:
             declared: Any = result.expectation_config
-            tallies[asked[declared.meta[_PLACE]]] = _tally(result)
+            tallies[asked[declared.meta[_PLACE]]] = _tally(result, frame)
         return tallies
 
     def keep(self, suite: Suite, frame: pd.DataFrame, batch: str) -> tuple[int, int]:
@@ -70,7 +72,7 @@ class Engine:
         rules = [rule for rule in suite.expectations if not _nothing_to_judge(rule, frame)]
         built = build_suite(suite.name, rules, as_of=self._as_of)
         given = self._batches.get_batch(batch_parameters={"dataframe": frame})
-        found = given.validate(built, result_format=_result_format(frame))
+        found = given.validate(built, result_format=_COUNTS_AND_PLACES)
         for result in found.results:
             if name := _error_name(result.exception_info):
                 told = {"exception_message": name, "exception_traceback": name}
@@ -142,17 +144,6 @@ def _ephemeral(sites: Mapping[str, Any]) -> AbstractDataContext:
     return great_expectations.get_context(mode="ephemeral", project_config=config)
 
 
-def _result_format(frame: pd.DataFrame) -> dict[str, Any]:
-    """Return what results may hold: counts, and the keys of failing rows where there are keys."""
-    if KEY not in frame.columns:
-        return {"result_format": "BASIC", "exclude_unexpected_values": True}
-    return {
-        "result_format": "COMPLETE",
-        "exclude_unexpected_values": True,
-        "unexpected_index_column_names": [KEY],
-    }
-
-
 def _nothing_to_judge(rule: Rule, frame: pd.DataFrame) -> str:
     """Return why a rule has nothing to judge in a frame, or an empty text."""
     if not rule.about_columns:
@@ -167,7 +158,7 @@ def _nothing_to_judge(rule: Rule, frame: pd.DataFrame) -> str:
     return ""
 
 
-def _tally(result: Any) -> Tally:
+def _tally(result: Any, frame: pd.DataFrame) -> Tally:
     """Return what one result of Great Expectations says, without any value."""
     error = _error_name(result.exception_info)
     if error:
@@ -178,7 +169,7 @@ def _tally(result: Any) -> Tally:
     return Tally(
         considered=int(found["element_count"]) - int(found.get("missing_count") or 0),
         unexpected=int(found["unexpected_count"]),
-        keys=tuple(_keys(found.get("unexpected_index_list"))),
+        keys=_keys(frame, found.get("unexpected_index_list") or ()),
     )
 
 
@@ -197,11 +188,12 @@ def _error_name(info: Mapping[str, Any] | None) -> str:
     return ""
 
 
-def _keys(rows: Sequence[Mapping[str, Any]] | None) -> Iterator[str]:
-    """Yield the keys of failing rows, at most as many as a rule keeps."""
-    left = KEY_LIMIT
-    for row in rows or ():
-        found = row.get(KEY)
-        for key in (found if isinstance(found, list) else [found])[:left]:
-            left -= 1
-            yield NO_KEY if pd.isna(key) else str(key)
+def _keys(frame: pd.DataFrame, places: Sequence[int]) -> tuple[str, ...]:
+    """Return the keys of failing rows, at most as many as a rule keeps.
+
+    The library can name rows by key itself, but looks each of them up alone, however many fail.
+    """
+    if KEY not in frame.columns:
+        return ()
+    keys = frame[KEY].take(list(places[:KEY_LIMIT]))
+    return tuple(NO_KEY if pd.isna(key) else str(key) for key in keys)
