@@ -7,6 +7,7 @@ are gone, corrects it for what other applications spend.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -96,6 +97,10 @@ class Charge:
             self._meter.observe(remaining)
 
 
+UNKNOWN_BUDGET = sys.maxsize
+"""Before the org has told its licences: only what its answers say is left counts."""
+
+
 class Pacer:
     """One per client: the gates, and the meter (`client.credits`)."""
 
@@ -108,6 +113,10 @@ class Pacer:
         path = state / f"zoho-credits-{settings.fingerprint()}.db" if state else None
         self.meter = CreditMeter(path=path, clock=clock)
         self.adopt(self.limits, settings.users or 1)
+        if settings.users is None:
+            # How many licences the org has, it says itself. What they bring may be spent already:
+            # a budget guessed here would keep a later process from asking.
+            self.meter.set_budget(settings.credit_budget or UNKNOWN_BUDGET)
 
     def adopt(self, limits: Limits, users: int) -> None:
         """Take over the limits of the org's edition and number of users."""

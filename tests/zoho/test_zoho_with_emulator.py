@@ -297,6 +297,19 @@ def test_a_small_budget_stops_before_the_org_is_asked(emulator):
         assert client.records.count("Accounts") == 100
 
 
+def test_licences_are_asked_for_whatever_was_spent_before(emulator, tmp_path):
+    """An edition with one user would have 51,000 credits a day; this org has 150,000."""
+    emulator.settings(licences=100)
+    settings = ZohoSettings.for_emulator(emulator.url, state_folder=tmp_path)
+    with ZohoClient(settings) as first:
+        first.org()
+        first.credits.spend(87_000)
+    with ZohoClient(settings) as later:
+        assert later.org().users_purchased == 100
+        assert later.credits.budget == int(150_000 * 0.95)
+        assert 0 < later.credits.remaining < 150_000 - 87_000
+
+
 def test_picklist_values_are_added_and_fields_deleted(crm):
     spec = FieldSpec("Recall Group", "picklist", picklist=("6 months",))
     (made,) = crm.metadata.create_fields("Accounts", [spec])
