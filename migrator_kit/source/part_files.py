@@ -24,7 +24,8 @@ class PartFolder:
     def write(self, number: int, rows: pa.Table) -> PartFile:
         """Write a part. Its number is its place in the order of the table."""
         path = self.table / f"part-{number:05d}.parquet"
-        parquet.write_table(rows, path, compression="zstd")
+        # Pages of the file end where chunks do: the same rows shall give the same bytes.
+        parquet.write_table(rows.combine_chunks(), path, compression="zstd")
         return PartFile(
             path=path.relative_to(self.snapshot).as_posix(),
             rows=rows.num_rows,

@@ -22,6 +22,7 @@ Row = TypeVar("Row")
 def in_parts(tables: Iterable[pa.Table], part_rows: int, schema: pa.Schema) -> Iterator[pa.Table]:
     """Regroup small tables into parts of `part_rows` rows, fewer where they are large.
 
+    A part keeps the chunks it came in: whoever writes it combines them, in a thread of its own.
     Always gives at least one part, so that an empty table keeps its columns.
     """
     waiting: list[pa.Table] = []
@@ -35,10 +36,10 @@ def in_parts(tables: Iterable[pa.Table], part_rows: int, schema: pa.Schema) -> I
             rows += head.num_rows
             size += head.nbytes
             if rows >= part_rows or size >= PART_BYTES:
-                yield pa.concat_tables(waiting).combine_chunks()
+                yield pa.concat_tables(waiting)
                 waiting, rows, size, parts = [], 0, 0, parts + 1
     if waiting or not parts:
-        yield pa.concat_tables(waiting).combine_chunks() if waiting else schema.empty_table()
+        yield pa.concat_tables(waiting) if waiting else schema.empty_table()
 
 
 def chunks(

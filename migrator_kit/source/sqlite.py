@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -227,8 +228,14 @@ class SqliteSource(Closing):
                 arrays[column.name] = self._from_cells(table, column, found)
             return pa.table([arrays[column.name] for column in columns], schema=schema)
 
+        held = [n for n, cell in enumerate(cells, len(groups)) if cell.type != pa.float64()]
+
         def size_of(rows: list[Row]) -> int:
-            return sum(len(v) for row in rows for v in row if isinstance(v, bytes))
+            lines = (map(itemgetter(place), rows) for place in range(len(groups)))
+            given = (map(itemgetter(place), rows) for place in held)
+            return sum(sum(map(len, group)) for group in lines) + sum(
+                len(value) for column in given for value in column if isinstance(value, bytes)
+            )
 
         try:
             yield from worked_ahead(chunks(cursor.fetchmany, size_of), build)
