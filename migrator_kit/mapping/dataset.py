@@ -6,7 +6,6 @@ changed.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,6 +22,7 @@ from migrator_kit.mapping.objects import literal, to_frame
 
 MANIFEST = "manifest.json"
 REJECTS = "rejects.parquet"
+_LATEST = "latest"
 
 
 class _Part(BaseModel):
@@ -106,16 +106,14 @@ class ShapedDataset:
 
 def open_shaped(engagement: Engagement) -> ShapedDataset:
     """Return the dataset that was shaped last. Raises GateClosed where there is none."""
-    manifests = sorted(
-        engagement.shaped.glob(f"[!.]*/{MANIFEST}"), key=lambda path: path.stat().st_mtime_ns
-    )
-    if not manifests:
+    folder = _latest(engagement.shaped)
+    if folder is None:
         raise GateClosed(
             "Nothing was shaped yet: the mapping has not been applied to a snapshot.",
             gate="shape",
             opens_with=f"migrator plan {engagement.folder}",
         )
-    return read_dataset(manifests[-1].parent)
+    return read_dataset(folder)
 
 
 def read_dataset(folder: Path) -> ShapedDataset:
@@ -136,8 +134,22 @@ def read_dataset(folder: Path) -> ShapedDataset:
 
 
 def mark_latest(dataset: ShapedDataset) -> None:
-    """Make a dataset the one that `open_shaped` returns."""
-    os.utime(dataset.folder / MANIFEST)
+    """Make a dataset the one that `open_shaped` returns, whatever the clock says."""
+    mark = dataset.folder.parent / _LATEST
+    fresh = mark.with_suffix(".new")
+    fresh.write_text(dataset.folder.name, encoding="utf-8")
+    fresh.replace(mark)
+
+
+def _latest(home: Path) -> Path | None:
+    """Return the folder that was marked last; where none is, the one written last."""
+    mark = home / _LATEST
+    named = home / mark.read_text(encoding="utf-8") if mark.is_file() else None
+    if named is not None and (named / MANIFEST).is_file():
+        return named
+    manifests = home.glob(f"[!.]*/{MANIFEST}")
+    newest = max(manifests, key=lambda path: path.stat().st_mtime_ns, default=None)
+    return newest.parent if newest else None
 
 
 def open_database(spill: Path) -> duckdb.DuckDBPyConnection:

@@ -83,7 +83,9 @@ def shape(
     shape_into(work, engagement, snapshot, mapping, progress=progress)
     shutil.rmtree(folder, ignore_errors=True)
     work.replace(folder)
-    return read_dataset(folder)
+    dataset = read_dataset(folder)
+    mark_latest(dataset)
+    return dataset
 
 
 def shape_into(

@@ -269,7 +269,9 @@ def _work_folder(engagement: Engagement, source: Source) -> tuple[Path, datetime
     """Return the folder to write in, and when its run began: a fresh one or one to go on with."""
     address = digest_text(engagement.settings.source.url, source.kind)[:16]
     folder = engagement.snapshots / f"{_UNFINISHED}{address}"
-    now = datetime.now(UTC)
+    # The newest snapshot is the one whose name sorts last: a clock that was set back must not
+    # make an older one the newest.
+    now = max(datetime.now(UTC), _after_newest(engagement.snapshots))
     mark = folder / "began.json"
     if mark.is_file():
         began = datetime.fromisoformat(json.loads(mark.read_text())["at"])
@@ -279,6 +281,16 @@ def _work_folder(engagement: Engagement, source: Source) -> tuple[Path, datetime
     (folder / "tables").mkdir(parents=True)
     mark.write_text(json.dumps({"at": now.isoformat()}))
     return folder, now
+
+
+def _after_newest(snapshots: Path) -> datetime:
+    """Return the first moment whose name sorts behind those of all snapshots."""
+    names = sorted(path.parent.name for path in snapshots.glob(f"[!.]*/{FILE_NAME}"))
+    if not names:
+        return datetime.min.replace(tzinfo=UTC)
+    day, clock, _ = names[-1].split("-")
+    newest = datetime.strptime(f"{day}{clock}", "%Y%m%d%H%M%S%f").replace(tzinfo=UTC)
+    return newest + timedelta(milliseconds=1)
 
 
 def _blobs(

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import duckdb
@@ -76,6 +76,25 @@ def test_the_newest_snapshot_is_found_and_none_is_a_closed_gate(
     second = take_snapshot(engagement)
     assert latest_snapshot(engagement).snapshot_id == second.snapshot_id
     assert len(list(engagement.snapshots.iterdir())) == 2
+
+
+def test_a_clock_set_back_makes_no_older_snapshot_the_newest(
+    practice_db: Path, new_engagement: New, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tomorrow(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Tomorrow:  # type: ignore[override]
+            return cls.fromtimestamp(datetime.now(tz).timestamp() + 86_400, tz)
+
+    engagement = new_engagement(practice_db)
+    with monkeypatch.context() as ahead:
+        ahead.setattr("migrator_kit.source.snapshot.datetime", Tomorrow)
+        first = take_snapshot(engagement)
+    with closing(sqlite3.connect(practice_db)) as connection, connection:
+        connection.execute("UPDATE patients SET first_name = 'Anna' WHERE patient_id = '000124'")
+    second = take_snapshot(engagement)
+    assert second.digest != first.digest
+    assert latest_snapshot(engagement).snapshot_id == second.snapshot_id > first.snapshot_id
 
 
 def test_a_changed_part_is_noticed(practice_db: Path, new_engagement: New) -> None:
