@@ -237,6 +237,18 @@ class Ledger:
         order = schema.audit.c.seq.desc() if limit else schema.audit.c.seq
         return self._frame(select(schema.audit).order_by(order).limit(limit))
 
+    def audit_parts(self, rows: int = 50_000) -> Iterator[pd.DataFrame]:
+        """Yield the audit log in order, at most `rows` at once; of an empty one its headings."""
+        last = 0
+        while True:
+            newer = select(schema.audit).where(schema.audit.c.seq > last)
+            part = self._frame(newer.order_by(schema.audit.c.seq).limit(rows))
+            if len(part) or not last:
+                yield part
+            if len(part) < rows:
+                return
+            last = int(part["seq"].iloc[-1])
+
     def verify_audit(self) -> ChainCheck:
         """Walk the audit log's chain of hashes."""
         with ledger_errors(), self._engine.connect() as connection:

@@ -96,7 +96,6 @@ class _Loading:
         most = job.target.client.limits.writers_in_flight
         self._in_flight = most if in_flight is None else max(1, min(in_flight, most))
         self._read_back = 0
-        self._taken: set[str] = set()
         self._reports: list[StepReport] = []
 
     def all(self) -> LoadReport:
@@ -148,10 +147,10 @@ class _Loading:
 
     def _load_files(self, step: LoadStep) -> None:
         job, writer = self._job, self._writer
-        self._taken.update(job.ledger.crosswalk(step.object)["zoho_id"])
+        taken = set(job.ledger.crosswalk(step.object)["zoho_id"])
         self._drive(
             f"Loading {step.object}", step.object, step.module, job.rows(step.object),
-            lambda tally: file_sendings(job, step, writer, tally, self._taken),
+            lambda tally: file_sendings(job, step, writer, tally, taken), taken,
         )  # fmt: skip
         replaced = replaced_count(job)
         if replaced:
@@ -168,16 +167,17 @@ class _Loading:
 
     def _drive(
         self, title: str, name: str, module: str, total: int | None,
-        sendings: Callable[[Tally], Iterable[Sending]],
+        sendings: Callable[[Tally], Iterable[Sending]], taken: set[str] | None = None,
     ) -> None:  # fmt: skip
-        """Send everything of one step and note what it did."""
+        """Send everything of one step and note what it did; new ids go into `taken`."""
         started = time.perf_counter()
         with self._progress(title, total) as bar:
             tally = Tally(bar)
 
             def settled(one: Settled) -> None:
                 tally.settled(one.outcomes)
-                self._taken.update(o.zoho_id for o in one.outcomes if o.zoho_id)
+                if taken is not None:
+                    taken.update(o.zoho_id for o in one.outcomes if o.zoho_id)
 
             pump = Pump(self._writer, in_flight=self._in_flight, settled=settled)
             pump.run(sendings(tally))

@@ -229,7 +229,7 @@ def target_quality(session: Session) -> Tables:
 def audit_log(session: Session) -> Tables:
     """Verify the audit log, write it beside the page, and show its head."""
     check = session.ledger.verify_audit()
-    write_list(session.ledger.audit(), session.list_path("audit_log.csv"))
+    write_list(session.ledger.audit_parts(), session.list_path("audit_log.csv"))
     digest = target_digest(needed(session.landed, _READ), session.run_folder / "reconcile" / "work")
     level = Level.GOOD if check.ok else Level.PROBLEM
     text = (

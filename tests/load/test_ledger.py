@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
@@ -160,6 +161,9 @@ def test_a_created_record_stays_created_when_it_is_updated(ledger: Ledger) -> No
     row = ledger.crosswalk("Patient").iloc[0]
     assert (row["state"], row["payload_digest"], row["run_id"]) == ("created", "newer", "run-1")
     audit = ledger.audit()
+    parts = list(ledger.audit_parts(rows=1))
+    assert [len(part) for part in parts] == [1, 1]
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), audit)
     assert audit["action"].tolist() == ["created", "updated"]
     assert audit["before_digest"].tolist()[1] == "digest-a"
 
