@@ -163,7 +163,7 @@ def edit(practice: Any) -> None:
 
 def undo(job: LoadJob, run_id: str) -> None:
     report = rollback(job, run_id)
-    assert report.complete, report.held[["object", "source_id", "reason", "changed"]]
+    assert report.complete, report.held.to_string()
 
 
 @pytest.fixture
