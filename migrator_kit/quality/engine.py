@@ -51,9 +51,7 @@ class Engine:
         asked = [place for place, tally in enumerate(tallies) if not tally.reason]
         if not asked:
             return tallies
-        suite = build_suite("batch", [rules[place] for place in asked], as_of=self._as_of)
-        batch = self._batches.get_batch(batch_parameters={"dataframe": frame})
-        for result in batch.validate(suite, result_format=_COUNTS_AND_PLACES).results:
+        for result in self._validated("batch", [rules[place] for place in asked], frame).results:
             declared: Any = result.expectation_config
             tallies[asked[declared.meta[_PLACE]]] = _tally(result, frame)
         return tallies
@@ -70,9 +68,7 @@ class Engine:
         )
 
         rules = [rule for rule in suite.expectations if not _nothing_to_judge(rule, frame)]
-        built = build_suite(suite.name, rules, as_of=self._as_of)
-        given = self._batches.get_batch(batch_parameters={"dataframe": frame})
-        found = given.validate(built, result_format=_COUNTS_AND_PLACES)
+        found = self._validated(suite.name, rules, frame)
         for result in found.results:
             if name := _error_name(result.exception_info):
                 told = {"exception_message": name, "exception_traceback": name}
@@ -81,6 +77,12 @@ class Engine:
         key = ValidationResultIdentifier(ExpectationSuiteIdentifier(suite.name), run, batch)
         self._context.validation_results_store.set(key, found)
         return len(found.results), sum(bool(result.success) for result in found.results)
+
+    def _validated(self, name: str, rules: Sequence[Rule], frame: pd.DataFrame) -> Any:
+        """Return what the library finds about rules on one batch."""
+        suite = build_suite(name, rules, as_of=self._as_of)
+        batch = self._batches.get_batch(batch_parameters={"dataframe": frame})
+        return batch.validate(suite, result_format=_COUNTS_AND_PLACES)
 
     def build_pages(self) -> None:
         """Write the library's pages of all that was kept."""

@@ -76,7 +76,7 @@ def pack_evidence(
             open_ledger(engagement), latest_snapshot(engagement), load_mapping(engagement)
         )  # fmt: skip
         told = _facts(engagement, snapshot, ledger, run_id, shown)
-        write_list(ledger.audit(), folder / "lists" / "audit_log.csv")
+        write_list(ledger.audit_parts(), folder / "lists" / "audit_log.csv")
         _cover(engagement, mapping, ledger, folder, told)
         if with_pdf and pdf.browser():
             _print(folder, progress)
