@@ -17,7 +17,7 @@ from migrator_kit.source.model import quoted
 _HEAD = 64 * 1024
 _TOGETHER = 256 * 1024
 _WIDE = re.compile(r"\d{19}")
-_COLUMNS = r"""\((?P<columns>(?:[^()'`"\[]++|`[^`]*+`|"[^"]*+"|\[[^\]]*+\])*+)\)"""
+_COLUMNS = r"""\((?P<columns>(?:[^()'`"\[]++|`[^`]*+`|"[^"]*+"|\[[^\]]*+\])*)\)"""
 _INSERT = re.compile(
     rf"(?:INSERT|REPLACE)\s+(?:(?:LOW_PRIORITY|DELAYED|HIGH_PRIORITY|IGNORE|OR\s+\w+)\s+)*"
     rf"(?:INTO\s+)?(?P<name>{TABLE_NAME})\s*(?:{_COLUMNS}\s*)?"

@@ -16,24 +16,29 @@ _BROKEN = "\udc80-\udcff"
 """Bytes that are not text of the dump's encoding, as the decoder lets them through."""
 
 _NO_TEXT = re.compile(rf"[{_BROKEN}]")
-_SQLITE = re.compile(rf"(?P<skip>(?:[^']++|'[^'{_BROKEN}]*+'(?!'))++)|'(?P<body>(?:[^']++|'')*+)'")
+_TEXT = r"'[^']*+(?:''[^']*+)*'(?!')"
+_SQLITE = re.compile(
+    rf"(?P<skip>(?:[^']++|'[^'{_BROKEN}]*+'(?!')){{1,1000}})|'(?P<body>[^']*+(?:''[^']*+)*)'(?!')"
+)
 _MYSQL = re.compile(
-    rf"""(?P<skip>(?:[^'"\w\\]++|'[^'\\{_BROKEN}]*+'(?!')|(?!0[xX]|\d{{19}}|_)[\w.]++(?!'))++)
+    rf"""(?P<skip>(?:[^'"\w\\]++|'[^'\\{_BROKEN}]*+'(?!')|(?!0[xX]|\d{{19}}|_)[\w.]++(?!')){{1,1000}})
     |(?:(?P<prefix>_\w+|[bBxXnN])\s*)?(?P<quote>['"])
-        (?P<body>(?:[^'"\\]++|\\.|''|""|(?!(?P=quote))['"])*+)(?P=quote)
+        (?P<body>[^'"\\]*+(?:(?:\\.|''|""|(?!(?P=quote))['"])[^'"\\]*+)*)(?P=quote)(?!(?P=quote))
     |0[xX](?P<hex>[0-9A-Fa-f]*+)|(?P<long>\d{{19,}}+(?![\d.]))|.""",
     re.DOTALL | re.VERBOSE,
 )
 _SQL_SERVER = re.compile(
-    rf"""(?P<skip>(?:[^'\w]++|'[^'{_BROKEN}]*+'(?!')|(?!0[xX]|CAST\b|Cast\b|cast\b|\d{{19}})[\w.]++(?!'))++)
-    |CAST\s*\(\s*(?P<cast>[nN]?'(?:[^']++|'')*+'|0[xX][0-9A-Fa-f]*+|[-+\w.]++)\s+AS\s+(?P<type>\w+)
+    rf"""(?P<skip>(?:[^'\w]++|'[^'{_BROKEN}]*+'(?!')
+        |(?!0[xX]|CAST\b|Cast\b|cast\b|\d{{19}})[\w.]++(?!')){{1,1000}})
+    |CAST\s*\(\s*(?P<cast>[nN]?{_TEXT}|0[xX][0-9A-Fa-f]*+|[-+\w.]++)\s+AS\s+(?P<type>\w+)
         \s*(?:\([^)]*\))?\s*\)
-    |[nN]?(?P<text>'(?:[^']++|'')*+')|0[xX](?P<hex>[0-9A-Fa-f]*+)|(?P<long>\d{{19,}}+(?![\d.]))|.""",
+    |[nN]?(?P<text>{_TEXT})|0[xX](?P<hex>[0-9A-Fa-f]*+)|(?P<long>\d{{19,}}+(?![\d.]))|.""",
     re.DOTALL | re.VERBOSE | re.IGNORECASE,
 )
 _POSTGRESQL = re.compile(
-    rf"""(?P<skip>(?:[^'\w:]++|'[^'{_BROKEN}]*+'(?!')|[\w.]++(?!'))++)
-    |[eE]'(?P<escaped>(?:[^'\\]++|\\.|'')*+)'|[bB]?'(?P<body>(?:[^']++|'')*+)'
+    rf"""(?P<skip>(?:[^'\w:]++|'[^'{_BROKEN}]*+'(?!')|[\w.]++(?!')){{1,1000}})
+    |[eE]'(?P<escaped>[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*)'(?!')
+    |[bB]?'(?P<body>[^']*+(?:''[^']*+)*)'(?!')
     |::[\w ]+?(?:\(\d+(?:,\s*\d+)?\))?(?:\[\])?(?=\s*[,)])|.""",
     re.DOTALL | re.VERBOSE,
 )

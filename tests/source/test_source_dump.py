@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -174,6 +175,23 @@ def test_statements_are_cut_alike_however_little_is_read_at_once() -> None:
             pieces = list(DumpText("x", io.StringIO(dump), dialect, block).pieces())
             statements = [piece for piece in pieces if isinstance(piece, Statement)]
             assert statements == [piece for piece in whole if isinstance(piece, Statement)]
+
+
+def test_a_statement_of_any_number_of_values_is_one() -> None:
+    values = ", ".join(f"({key}, 'a;''b', 'c -- d')" for key in range(5_000))
+    for dialect in Dialect:
+        dump = f"INSERT INTO t VALUES {values};\nINSERT INTO t VALUES (1, 'x', 'y');"
+        found = list(DumpText("x", io.StringIO(dump), dialect).pieces())
+        assert [len(piece.text) for piece in found if isinstance(piece, Statement)] == [
+            len(dump.split(";\n")[0]), 34,
+        ]  # fmt: skip
+
+
+def test_no_pattern_repeats_a_group_possessively() -> None:
+    """Python 3.11 before 3.11.5 matches those wrongly or for ever."""
+    for path in sorted((Path(__file__).parents[2] / "migrator_kit").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"(?<!\\)\)(?:[*+?]|\{\d*,?\d*\})\+|\(\?>", text), path.name
 
 
 @pytest.mark.parametrize(
