@@ -84,6 +84,10 @@ class RunningEmulator:
         """Put faults in force; an empty document ends them."""
         return self.admin("PUT", "faults", document)
 
+    def struck(self) -> list[int]:
+        """How often each rule of the faults in force struck."""
+        return [one["struck"] for one in self.admin("GET", "faults")["rules"]]
+
     def settings(self, **values: Any) -> dict[str, Any]:
         """Turn switches of the emulator."""
         return self.admin("PUT", "settings", values)

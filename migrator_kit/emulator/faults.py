@@ -44,10 +44,13 @@ class Act(StrEnum):
 
 
 class When(StrEnum):
-    """Before the call is carried out, or after its effect was committed."""
+    """Before the call is carried out, after its effect was committed, or both at odds: a cut that
+    is `late` ends the connection at once, and the call is carried out `seconds` later all the same.
+    """
 
     BEFORE = "before"
     AFTER = "after"
+    LATE = "late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,8 @@ def _rule(raw: Any, position: int) -> Rule:
         in_range = 0 <= rule.chance <= 1 and 100 <= rule.status <= 599
     except (TypeError, ValueError) as error:
         raise FaultsError(f"{place}: {error}") from error
+    if rule.when is When.LATE and rule.do is not Act.CUT:
+        raise FaultsError(f"{place}: only a cut can be late")
     if not in_range:
         raise FaultsError(f"{place}: chance goes from 0 to 1, status from 100 to 599")
     return rule

@@ -49,6 +49,7 @@ class Gate:
     def __init__(self, crm: Crm, router: Router) -> None:
         self._crm = crm
         self._router = router
+        self._late: set[asyncio.Task[None]] = set()
 
     async def __call__(self, request: Request) -> Response:
         """The answer to one request."""
@@ -61,6 +62,13 @@ class Gate:
         cut = await self._before(rules)
         if cut is not None:
             return cut
+        late = next((rule for rule in rules if rule.when is When.LATE), None)
+        if late is not None:
+            await request.body()
+            task = asyncio.create_task(self._serve_later(request, match, late.seconds))
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+            return self._instead(late)
         reply = await self._serve(request, match)
         return await self._after(rules, reply)
 
@@ -82,6 +90,10 @@ class Gate:
             elif rule.when is When.BEFORE and rule.do in (Act.ANSWER, Act.CUT):
                 return self._instead(rule)
         return None
+
+    async def _serve_later(self, request: Request, match: Match, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._serve(request, match)
 
     async def _after(self, rules: list[Rule], reply: Reply) -> Response:
         for rule in rules:

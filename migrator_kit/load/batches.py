@@ -91,6 +91,8 @@ class Settled:
     outcomes: tuple[Outcome, ...]
     rest_now: bool = False
     """Whether records without an outcome are to be sent in another way by the same run."""
+    read_back: bool = False
+    """Whether the org was asked what landed, because the answer to the call is lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def merge(
             continue
         base = written.fields.get(name)
         touched = not column.hidden and (edited or name in written.theirs)
-        foreign = touched and not column.same(now, base)
+        foreign = touched and not column.same(now, base) and not column.same(now, fresh)
         if foreign:
             theirs.add(name)
         if column.same(fresh, base) or (not column.hidden and column.same(fresh, now)):

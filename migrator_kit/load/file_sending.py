@@ -9,7 +9,7 @@ from pathlib import Path
 from migrator_kit.errors import SourceError
 from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
 from migrator_kit.load.crm import Crm
-from migrator_kit.load.readback import landed_as, landed_files
+from migrator_kit.load.readback import landed_as, landed_files, looked_twice
 from migrator_kit.load.record_sending import refused
 from migrator_kit.load.states import LANDED, Reason, Status
 from migrator_kit.zoho.reasons import Reason as Refusal
@@ -48,7 +48,9 @@ class FileSending:
 
     def read_back(self) -> Settled:
         """Return the files that the parent holds with the same content."""
-        return Settled(self.batch, tuple(landed_files(self.client, self.batch.rows, self.taken)))
+        rows, taken = self.batch.rows, self.taken
+        found = looked_twice(self.batch, lambda: landed_files(self.client, rows, taken))
+        return Settled(self.batch, tuple(found))
 
     def again(self, keys: set[str], batch_id: int) -> FileSending:
         """Return a batch of those files that have not landed."""

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -22,7 +23,10 @@ from migrator_kit.load.revise import parts
 from migrator_kit.load.states import Reason
 from migrator_kit.load.vault import Written
 from migrator_kit.zoho import limits
-from migrator_kit.zoho.values import coql_in
+from migrator_kit.zoho.values import coql_in, from_zoho_datetime
+
+_LATEST = timedelta(hours=1)
+"""How long after we looked for it in vain the org may still carry out a call of ours, or a job."""
 
 _ANY_MODULE = "se_module"
 """What the metadata names as the module of `What_Id` (fact sheet 2.8)."""
@@ -62,14 +66,16 @@ class LaterWork:
         """Note records that get their old values back, and so let go of what they point at."""
         self._released.update(zoho_ids)
 
-    def holds(self, name: str, module: str, rows: pd.DataFrame) -> dict[str, Hold]:
+    def holds(
+        self, name: str, module: str, rows: pd.DataFrame, columns: Collection[Column]
+    ) -> dict[str, Hold]:
         """Return why some of these records have to stay, by source id.
 
         `rows` has source_id, zoho_id, modified_time, payload_digest, link_digest, parent_module
         and parent_id. What is not held counts as gone for everything asked later.
         """
         ids = dict(zip(rows["zoho_id"], rows["source_id"], strict=True))
-        edited = self.edits(module, rows)
+        edited = self.edits(name, module, rows, columns)
         held = {
             ids[zoho_id]: self._edit(standing)
             for zoho_id, standing in edited.items()
@@ -85,20 +91,28 @@ class LaterWork:
         """Return the holds with the fields that were changed, where they are fields we wrote."""
         edited = [key for key, hold in held.items() if hold.reason is Reason.EDITED_SINCE]
         mine = rows[rows["source_id"].isin(edited)]
-        standing = self.standing(module, mine["zoho_id"].tolist(), columns)
-        images = written_fields(self.job, name, mine)
         named = dict(held)
-        for source_id, zoho_id in zip(mine["source_id"], mine["zoho_id"], strict=True):
-            fields, now = images.get(source_id, {}), standing.get(zoho_id)
-            differing = [
-                one.logical for one in columns
-                if now and not one.hidden
-                and not one.same(now.fields.get(one.api_name), fields.get(one.api_name))
-            ]  # fmt: skip
+        for source_id, differing in self._differing(name, module, mine, columns).items():
             hold = held[source_id]
             changed = ", ".join(differing) or "fields that the migration does not fill"
             named[source_id] = Hold(hold.reason, changed, hold.by, hold.at)
         return named
+
+    def _differing(
+        self, name: str, module: str, rows: pd.DataFrame, columns: Collection[Column]
+    ) -> dict[str, list[str]]:
+        """Return which fields of some records hold other than we wrote, by source id."""
+        standing = self.standing(module, rows["zoho_id"].tolist(), columns)
+        images = written_fields(self.job, name, rows)
+        found = {}
+        for source_id, zoho_id in zip(rows["source_id"], rows["zoho_id"], strict=True):
+            fields, now = images.get(source_id, {}), standing.get(zoho_id)
+            found[source_id] = [
+                one.logical for one in columns
+                if now and not one.hidden
+                and not one.same(now.fields.get(one.api_name), fields.get(one.api_name))
+            ]  # fmt: skip
+        return found
 
     def standing(
         self, module: str, zoho_ids: list[str], columns: Collection[Column]
@@ -157,7 +171,9 @@ class LaterWork:
         found = next((user for user in self.job.target.users if user.id == user_id), None)
         return found.email if found else f"user {user_id or 'unknown'}"
 
-    def edits(self, module: str, rows: pd.DataFrame) -> dict[str, Standing]:
+    def edits(
+        self, name: str, module: str, rows: pd.DataFrame, columns: Collection[Column]
+    ) -> dict[str, Standing]:
         """Return the records that somebody changed since, by Zoho id."""
         if module == "Attachments":
             return {}
@@ -171,11 +187,33 @@ class LaterWork:
                 found |= self._notes_of(parent_module, parent_id)
         else:
             found = self.standing(module, list(written), ())
-        return {
+        edited = {
             zoho_id: standing
             for zoho_id, standing in found.items()
             if zoho_id in written and self._by_others(standing, written[zoho_id])
         }
+        ours = self._written_late(name, module, rows, columns, edited)
+        return {zoho_id: one for zoho_id, one in edited.items() if zoho_id not in ours}
+
+    def _written_late(
+        self, name: str, module: str, rows: pd.DataFrame, columns: Collection[Column],
+        edited: Mapping[str, Standing],
+    ) -> set[str]:  # fmt: skip
+        """Return those that a call of ours wrote whose answer was lost and that came to its end
+        only after we had sent the same again: by our user, soon after, and with our values."""
+        looked = self.job.ledger.read_back(name)
+        ids = dict(zip(rows["zoho_id"], rows["source_id"], strict=True))
+        late = [
+            zoho_id
+            for zoho_id, standing in edited.items()
+            if (at := looked.get(ids[zoho_id])) is not None
+            and standing.author_id in (None, self.job.target.api_user.id)
+            and standing.modified_time is not None
+            and from_zoho_datetime(standing.modified_time) <= at + _LATEST
+        ]
+        mine = rows[rows["zoho_id"].isin(late)]
+        differing = self._differing(name, module, mine, columns)
+        return {zoho_id for zoho_id in late if not differing[ids[zoho_id]]}
 
     def _by_others(self, standing: Standing, written: object) -> bool:
         if standing.author_id not in (None, self.job.target.api_user.id):

@@ -37,6 +37,7 @@ from migrator_kit.errors import ConfigError, LedgerError
 from migrator_kit.load import audit_log
 from migrator_kit.load import ledger_schema as schema
 from migrator_kit.load.audit_log import ChainCheck
+from migrator_kit.load.batch_times import seconds_by_call
 from migrator_kit.load.batches import Batch, intents_of
 from migrator_kit.load.ledger_errors import ledger_errors
 from migrator_kit.load.loader_lock import loader_lock
@@ -48,8 +49,9 @@ LOCK_SECONDS = 10
 
 CROSSWALK = (
     "source_id", "module", "zoho_id", "state", "payload_digest", "link_digest", "modified_time",
-    "run_id",
+    "run_id", "at",
 )  # fmt: skip
+_SETTLED = (BatchState.SETTLED, BatchState.READ_BACK)
 CURES = (
     "object", "source_id", "reason", "code", "field", "failure", "failed_run", "cure", "cured_run",
     "cured_as",
@@ -181,32 +183,19 @@ class Ledger:
         return self._frame(select(schema.run).order_by(schema.run.c.started_at))
 
     def calls(self) -> pd.DataFrame:
-        """Return number, rows and seconds of the settled batches, by module and call.
-
-        `seconds` are those that one batch adds to a load: batches go side by side, so it is the
-        time in which any of them was open, divided by their number.
-        """
+        """Return number, rows and seconds of the batches that were answered: `seconds_by_call`."""
         table = schema.batch
         frame = self._frame(
             select(table.c.module, table.c.call, table.c.rows, table.c.opened_at,
                    table.c.settled_at)
             .where(table.c.state == BatchState.SETTLED)
         )  # fmt: skip
-        opened, settled = (pd.to_datetime(frame[name]) for name in ("opened_at", "settled_at"))
-        timed = frame.assign(opened=opened, settled=settled).sort_values("opened")
-        kinds = timed.groupby(["module", "call"])
-        before = kinds["settled"].cummax().groupby([timed["module"], timed["call"]]).shift()
-        began = timed["opened"].where(before.isna() | (timed["opened"] > before), before)
-        alone = (timed["settled"] - began).dt.total_seconds().clip(lower=0)
-        grouped = timed.assign(seconds=alone).groupby(["module", "call"], as_index=False)
-        return grouped.agg(
-            calls=("rows", "size"), rows=("rows", "sum"), seconds=("seconds", "mean")
-        )
+        return seconds_by_call(frame)
 
     def unsettled(self) -> list[Batch]:
         """Return the batches whose fate is not known: what a killed run left behind."""
         table = schema.batch
-        query = select(table).where(table.c.state != BatchState.SETTLED).order_by(table.c.batch_id)
+        query = select(table).where(table.c.state.not_in(_SETTLED)).order_by(table.c.batch_id)
         with ledger_errors(), self._engine.connect() as connection:
             return [
                 Batch(
@@ -215,6 +204,29 @@ class Ledger:
                 )
                 for one in connection.execute(query)
             ]  # fmt: skip
+
+    def last_opened(self) -> datetime | None:
+        """Return when the newest batch was opened whose fate is not known."""
+        table = schema.batch
+        query = select(func.max(table.c.opened_at)).where(table.c.state.not_in(_SETTLED))
+        with ledger_errors(), self._engine.connect() as connection:
+            opened = connection.execute(query).scalar()
+        return None if opened is None else datetime.fromisoformat(opened)
+
+    def read_back(self, object_name: str) -> dict[str, datetime]:
+        """Return when each record was read back last because the answer to its call was lost."""
+        table = schema.batch
+        query = (
+            select(table.c.intents, table.c.settled_at)
+            .where(table.c.object == object_name, table.c.state == BatchState.READ_BACK)
+            .order_by(table.c.batch_id)
+        )
+        with ledger_errors(), self._engine.connect() as connection:
+            return {
+                row.source_id: datetime.fromisoformat(one.settled_at)
+                for one in connection.execute(query)
+                for row in intents_of(one.intents)
+            }
 
     def org_states(self, run_id: str) -> dict[str, str]:
         """Return the digests of the org that a run kept, by moment: `before`, `after`."""

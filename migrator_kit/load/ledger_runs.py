@@ -12,8 +12,8 @@ from migrator_kit.load.batches import Settled
 from migrator_kit.load.bulk_sending import job_outcomes
 from migrator_kit.load.job import LoadJob
 from migrator_kit.load.order import load_order
-from migrator_kit.load.readback import landed_outcomes
-from migrator_kit.load.states import Action, Call
+from migrator_kit.load.readback import await_late_calls, landed_outcomes
+from migrator_kit.load.states import Call
 from migrator_kit.load.writer import Writer
 from migrator_kit.progress import Progress
 
@@ -44,11 +44,7 @@ def recover(job: LoadJob, writer: Writer, progress: Progress) -> int:
     if not open_batches:
         return 0
     keys = _key_fields(job)
-    for one in open_batches:
-        # Whether an update landed is not known: what stood before it is settled when it is sent
-        # again.
-        updated = (row.source_id for row in one.rows if row.action is Action.UPDATE)
-        job.vault.loosen(one.object, one.run_id, updated)
+    await_late_calls(open_batches, job.ledger.last_opened())
     taken = set(job.ledger.landed()["zoho_id"])
     with progress("Reading back what an interrupted run sent", len(open_batches)) as bar:
         for batch in open_batches:
@@ -60,7 +56,7 @@ def recover(job: LoadJob, writer: Writer, progress: Progress) -> int:
                     job.target.client, batch, key_field=key_field, taken=taken
                 )
             taken.update(outcome.zoho_id for outcome in outcomes if outcome.zoho_id)
-            writer.exchange([Settled(batch, tuple(outcomes))], [])
+            writer.exchange([Settled(batch, tuple(outcomes), read_back=True)], [])
             bar.advance()
     return len(open_batches)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from migrator_kit.load.batches import Batch, Settled
 from migrator_kit.load.crm import Crm
 from migrator_kit.load.payload import Row
-from migrator_kit.load.readback import landed_notes
+from migrator_kit.load.readback import landed_notes, looked_twice
 from migrator_kit.load.record_sending import landed, refused
 from migrator_kit.load.states import Action, Status
 
@@ -35,7 +35,8 @@ class NoteSending:
 
     def read_back(self) -> Settled:
         """Return the notes whose marker stands on their parent."""
-        found = landed_notes(self.client, self.batch.object, self.batch.rows)
+        name, rows = self.batch.object, self.batch.rows
+        found = looked_twice(self.batch, lambda: landed_notes(self.client, name, rows))
         return Settled(self.batch, tuple(found))
 
     def again(self, keys: set[str], batch_id: int) -> NoteSending:

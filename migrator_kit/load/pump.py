@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Protocol
 
@@ -159,19 +160,19 @@ class Pump:
         except BaseException as error:  # noqa: BLE001 (kept, and raised after draining)
             self._stop = self._stop or error
         else:
-            self._take(sending, answer)
+            self._take(sending, phase, answer)
             if isinstance(answer, Started):
                 if self._stop is None:
                     self._pending[pool.submit(answer.wait)] = (sending, _Phase.WAIT)
             elif phase is _Phase.LOOK or answer.rest_now:
                 self._send_missing_again(sending, answer)
 
-    def _take(self, sending: Sending, answer: Settled | Started) -> None:
+    def _take(self, sending: Sending, phase: _Phase, answer: Settled | Started) -> None:
         """Keep outcomes for the next commit, and a job's id at once."""
         if isinstance(answer, Started):
             self._writer.job_started(sending.batch, answer.job_id)
         else:
-            self._finished.append(answer)
+            self._finished.append(replace(answer, read_back=phase is _Phase.LOOK))
 
     def _look(self, pool: ThreadPoolExecutor, sending: Sending, error: AmbiguousError) -> None:
         """Read back what became of a batch whose answer is lost."""
@@ -202,8 +203,8 @@ class Pump:
     def _drain(self) -> None:
         """Wait for calls under way and write down what they answered, whatever broke before."""
         self._withdraw()
-        for future, (sending, _) in list(self._pending.items()):
+        for future, (sending, phase) in list(self._pending.items()):
             if future.exception() is None:
-                self._take(sending, future.result())
+                self._take(sending, phase, future.result())
         self._pending.clear()
         self._exchange([])

@@ -113,7 +113,7 @@ def _signs(
     def sign(zoho_id: str, which: str, what: str, by: str = "", at: str = "") -> None:
         found.append((step.name, step.module, ids[zoho_id], zoho_id, which, what, by, at))
 
-    edits = later.edits(step.module, rows)
+    edits = later.edits(step.name, step.module, rows, step.columns)
     standing = later.standing(step.module, list(ids), step.columns)
     written = written_fields(job, step.name, rows)
     for zoho_id, now in standing.items():

@@ -7,7 +7,9 @@ by size and SHA-256 on the parent. Nothing here writes.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from migrator_kit.load.batches import Batch, Intended, Outcome
@@ -17,6 +19,12 @@ from migrator_kit.load.states import Action, Call, Reason, Status
 _MARKER = re.compile(r"^\[(?P<kind>source|file) (?P<key>.+?)(?: \||\])")
 
 MODIFIED = "Modified_Time"
+
+STILL_AT_WORK = 10.0
+"""Seconds for which an org may still be at work on a call whose line is cut. What no key protects
+from landing twice is only sent again after them."""
+
+_UNPROTECTED = frozenset({Call.INSERT, Call.NOTE, Call.FILE})
 
 OVERSIZE_NOTES = "Attachment reference"
 """What the ledger calls the notes that stand in for files too large to move."""
@@ -31,6 +39,27 @@ def marker_key(content: str | None) -> tuple[str, str] | None:
 def marker_kind(object_name: str) -> str:
     """Return which markers an object's notes carry."""
     return "file" if object_name == OVERSIZE_NOTES else "source"
+
+
+def looked_twice(batch: Batch, look: Callable[[], list[Outcome]]) -> list[Outcome]:
+    """Return what landed of a batch by `look`, asked again after a while where no key protects it.
+
+    Runs in a worker thread.
+    """
+    found = look()
+    new = sum(row.action is Action.CREATE for row in batch.rows)
+    if batch.call in _UNPROTECTED and len(found) < new:
+        time.sleep(STILL_AT_WORK)
+        found = look()
+    return found
+
+
+def await_late_calls(batches: Iterable[Batch], last_opened: datetime | None) -> None:
+    """Wait until no call of an interrupted run that no key protects can be under way any more."""
+    if last_opened is None or all(one.call not in _UNPROTECTED for one in batches):
+        return
+    age = (datetime.now(UTC) - last_opened).total_seconds()
+    time.sleep(max(0.0, STILL_AT_WORK - max(0.0, age)))
 
 
 def landed_outcomes(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from migrator_kit.load.batches import Batch, Intended, Outcome, Settled
 from migrator_kit.load.crm import Crm
 from migrator_kit.load.payload import Row
-from migrator_kit.load.readback import landed_records
+from migrator_kit.load.readback import landed_records, looked_twice
 from migrator_kit.load.states import Action, Call, Status
 from migrator_kit.zoho.reasons import Reason as Refusal
 from migrator_kit.zoho.results import ItemResult
@@ -37,8 +38,8 @@ class RecordSending:
         """Return what landed by source key; updates are simply sent again."""
         if self.key_field is None or self.batch.call not in (Call.INSERT, Call.UPSERT):
             return Settled(self.batch, ())
-        rows = self.batch.rows
-        found = landed_records(self.client, self.batch.module, self.key_field, rows)
+        asked = partial(landed_records, self.client, self.batch.module, self.key_field)
+        found = looked_twice(self.batch, lambda: asked(self.batch.rows))
         return Settled(self.batch, tuple(found))
 
     def again(self, keys: set[str], batch_id: int) -> RecordSending:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from migrator_kit.load.batches import Intended
 from migrator_kit.load.changes import (
@@ -79,7 +80,7 @@ class Reviser:
     columns: tuple[Column, ...]
     known: dict[str, tuple[str | None, str | None, str | None]]
     link: bool = False
-    loose: frozenset[str] = frozenset()
+    in_doubt: frozenset[str] = frozenset()
     """Records that an interrupted run of ours may have written last."""
 
     @classmethod
@@ -87,11 +88,16 @@ class Reviser:
         cls, job: LoadJob, name: str, module: str, columns: Sequence[Column], *, link: bool = False
     ) -> Reviser:
         """Read what the ledger knows of an object's records."""
-        names = ("source_id", "modified_time", "payload_digest", "link_digest")
-        rows = plain_rows(job.ledger.crosswalk(name), names)
-        known = {source_id: (at, made, linked) for source_id, at, made, linked in rows}
-        loose = frozenset(job.vault.loose(name))
-        return cls(job, name, module, tuple(columns), known, link, loose)
+        names = ("source_id", "modified_time", "payload_digest", "link_digest", "at")
+        rows = list(plain_rows(job.ledger.crosswalk(name), names))
+        known = {source_id: (at, made, linked) for source_id, at, made, linked, _ in rows}
+        asked = job.ledger.read_back(name)
+        in_doubt = {
+            source_id
+            for source_id, *_, settled in rows
+            if source_id in asked and datetime.fromisoformat(settled) < asked[source_id]
+        }
+        return cls(job, name, module, tuple(columns), known, link, frozenset(in_doubt))
 
     def revise(self, planned: Sequence[tuple[Intended, Row]]) -> list[Revised]:
         """Return the updates as they are to be sent, in the same order. Reads the org."""
@@ -126,8 +132,6 @@ class Reviser:
         vault.keep_written(self.object, images)
         if before:
             vault.keep_before(self.object, run_id, before)
-        if self.loose:
-            vault.settle(self.object, self.loose & {one.intended.source_id for one in revised})
 
     def _with_module(self, zoho_id: str, before: Row) -> Row:
         """Return what stands with the module of a polymorphic link: the id alone is not enough."""
@@ -146,7 +150,7 @@ class Reviser:
             return Revised(row, None, None, source, linked, at)
         api_user = self.job.target.api_user.id
         edited = now.edited(at, api_user)
-        if row.source_id in self.loose and now.author_id == api_user:
+        if row.source_id in self.in_doubt and now.author_id == api_user:
             # The interrupted write landed: it is ours, and nobody's edit.
             at = now.modified_time
         merged = merge(source, written, now, self.columns, edited=edited)

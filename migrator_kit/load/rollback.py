@@ -212,7 +212,7 @@ class _Undoing:
         rows = self._scope.created(self._job, step.name)
         if rows.empty:
             return
-        holds = self._later.holds(step.name, step.module, rows)
+        holds = self._later.holds(step.name, step.module, rows, step.columns)
         holds = self._later.named(step.name, step.module, rows, holds, step.columns)
         if step.module == ATTACHMENTS:
             holds |= self._replacing(step.name)

@@ -36,7 +36,7 @@ class Call(StrEnum):
 
 
 class BatchState(StrEnum):
-    """How far a batch got. Everything but `settled` is read back before anything is sent again."""
+    """How far a batch got. What is not settled is read back before anything is sent again."""
 
     INTENT = "intent"
     """Committed before the call. The call may have been made."""
@@ -44,6 +44,8 @@ class BatchState(StrEnum):
     """The call was made and its answer is lost."""
     SETTLED = "settled"
     """Every record of the batch has its outcome, or is known not to have landed."""
+    READ_BACK = "read back"
+    """Settled by reading back: the org may have carried the call out again, or later."""
 
 
 class Status(StrEnum):

@@ -45,7 +45,7 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS written_on (object TEXT, source_id TEXT, digest TEXT,"
     " sheet INTEGER, PRIMARY KEY (object, source_id, digest)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS before (seq INTEGER PRIMARY KEY, object TEXT, source_id TEXT,"
-    " run_id TEXT, loose INTEGER, sealed BLOB, UNIQUE (object, source_id, run_id))",
+    " run_id TEXT, sealed BLOB, UNIQUE (object, source_id, run_id))",
 )
 
 
@@ -182,9 +182,9 @@ class Vault:
                     self._forget(connection, name, [image.source_id], keep_run=run_id)
                 sealed = self._seal((name, image.source_id, run_id), [kept, *digests])
                 connection.execute(
-                    "INSERT INTO before (object, source_id, run_id, loose, sealed)"
-                    " VALUES (?, ?, ?, 0, ?) ON CONFLICT (object, source_id, run_id)"
-                    " DO UPDATE SET sealed = excluded.sealed, loose = 0",
+                    "INSERT INTO before (object, source_id, run_id, sealed)"
+                    " VALUES (?, ?, ?, ?) ON CONFLICT (object, source_id, run_id)"
+                    " DO UPDATE SET sealed = excluded.sealed",
                     (name, image.source_id, run_id, sealed),
                 )
 
@@ -199,24 +199,6 @@ class Vault:
                     image = self._image(name, source_id, run, sealed, seq)
                     found.setdefault(source_id, []).append(image)
         return found
-
-    def loosen(self, name: str, run_id: str, source_ids: Iterable[str]) -> None:
-        """Note that a run ended before it learned whether these records took its values."""
-        statement = "UPDATE before SET loose = 1 WHERE object = ? AND run_id = ? AND source_id = ?"
-        with self._writing() as connection:
-            connection.executemany(statement, [(name, run_id, one) for one in source_ids])
-
-    def loose(self, name: str) -> set[str]:
-        """Return the records of which an interrupted run does not know whether they landed."""
-        query = "SELECT DISTINCT source_id FROM before WHERE object = ? AND loose = 1"
-        with _errors():
-            return {row[0] for row in self._connection.execute(query, (name,))}
-
-    def settle(self, name: str, source_ids: Iterable[str]) -> None:
-        """Note that the fate of these records is known by now."""
-        statement = "UPDATE before SET loose = 0 WHERE object = ? AND source_id = ?"
-        with self._writing() as connection:
-            connection.executemany(statement, [(name, one) for one in source_ids])
 
     def forget_before(
         self, name: str, source_ids: Collection[str], run_id: str | None = None

@@ -149,10 +149,11 @@ class Writer:
 
     def _settle(self, connection: Connection, settled: Settled) -> None:
         batch, instant = settled.batch, _now()
+        state = BatchState.READ_BACK if settled.read_back else BatchState.SETTLED
         connection.execute(
             update(schema.batch)
             .where(schema.batch.c.batch_id == batch.batch_id)
-            .values(state=BatchState.SETTLED, settled_at=instant)
+            .values(state=state, settled_at=instant)
         )
         intended = {row.source_id: row for row in batch.rows}
         self._outcomes(connection, batch.run_id, batch.object, settled.outcomes, instant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -113,6 +114,8 @@ def _processor() -> str:
 
 def commit() -> str:
     """Return the commit that was measured; a `+` says that the work tree differs from it."""
+    if shutil.which("git") is None:
+        return "unknown"
     head = _git("rev-parse", "--short=8", "HEAD")
     own = f":!{RESULTS.name}"
     return f"{head}+" if _git("status", "--porcelain", "--", ":/", own) else head

@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from migrator_kit.engagement import TargetKind
+from migrator_kit.load import readback
 from migrator_kit.load.job import LoadJob, Scope
 from migrator_kit.load.ledger import Ledger
 from migrator_kit.load.opening import new_job
@@ -32,6 +33,11 @@ from tests.load.small_practice import MAPPING, SmallPractice, small_practice
 
 FILE_LIMIT = 64 * 1024
 KEY = b"k" * 32
+
+
+@pytest.fixture(autouse=True)
+def an_org_that_comes_to_rest_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readback, "STILL_AT_WORK", 0.3)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import random
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +14,14 @@ from typing import Any
 import pytest
 
 from migrator_kit.errors import LedgerError, TargetError, TransientError
+from migrator_kit.load import readback
 from migrator_kit.load.accounts import object_counts
 from migrator_kit.load.ledger import Ledger
 from migrator_kit.load.loader import load
+from migrator_kit.load.rollback import rollback
 from migrator_kit.load.target import Target
 from migrator_kit.load.writer import Writer
-from migrator_kit.mapping.model import Mapping
+from migrator_kit.mapping.model import Mapping, ObjectName
 from tests.load.dying import Dies
 
 PATIENTS = 4
@@ -94,6 +97,36 @@ def test_trouble_on_the_line_doubles_and_loses_nothing(
     assert ledger.verify_audit().ok
     assert ledger.unsettled() == []
     assert emulator.fired()["total"] == 0
+
+
+def test_calls_that_are_carried_out_after_their_line_was_cut_double_nothing(
+    emulator: Any, target: Target, ledger: Ledger, job_of: Any, open_org: Any, undisturbed: Any,
+    digest_of: Any, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(readback, "STILL_AT_WORK", 1.5)
+    job = job_of(target, ledger)
+    late = {"do": "cut", "when": "late", "seconds": 0.8, "times": 1}
+    calls = ("Notes", "Contacts/*/Attachments", "Tasks", "Contacts/upsert")
+    emulator.faults({"rules": [{**late, "match": f"POST /crm/v8/{call}"} for call in calls]})
+    load(job, "run-1")
+    assert emulator.struck() == [1] * len(calls)
+    time.sleep(0.9)
+    assert digest_of(target) == undisturbed(job_of, open_org)
+
+
+def test_an_undo_takes_back_what_a_late_call_of_ours_wrote_once_more(
+    emulator: Any, target: Target, ledger: Ledger, practice: Any, job_of: Any
+) -> None:
+    load(job_of(target, ledger), "run-1")
+    practice.row(ObjectName.PLAN, "TP000002")["Amount"] = 999.0
+    practice.write()
+    emulator.faults({"rules": [{"do": "cut", "when": "late", "seconds": 2.1, "times": 1,
+                                "match": "PUT /crm/v8/Deals"}]})  # fmt: skip
+    load(job_of(target, ledger, provision=False), "run-2", kind="delta")
+    assert emulator.struck() == [1]
+    time.sleep(2.2)
+    report = rollback(job_of(target, ledger, provision=False), "undo")
+    assert report.complete, report.held.to_string()
 
 
 def test_a_load_that_stops_tells_why_and_goes_on(
