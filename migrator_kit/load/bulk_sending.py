@@ -26,7 +26,7 @@ from migrator_kit.zoho.reasons import Reason as Refusal
 from migrator_kit.zoho.values import coql_in
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, *([15.0] * 40))
-"""Seconds between two looks at a job whose id is lost."""
+"""Seconds between two looks at a job whose id or result is lost."""
 
 _NOT_BY_BULK = frozenset(
     {"MANDATORY_FIELDS_NOT_MAPPED", "FIELD_NOT_AVAILABLE", "MODULE_NOT_AVAILABLE", "NOT_ALLOWED"}
@@ -74,12 +74,12 @@ class BulkSending:
         """Wait for the job and return what became of each record; what did not land is left out."""
         self._job_is_over = True
         batch = replace(self.batch, job_id=job_id)
-        found = job_outcomes(self.client, batch, self.files.key, lost=self.lost)
-        return Settled(batch, tuple(found), rest_now=True)
+        found, told = job_outcomes(self.client, batch, self.files.key, lost=self.lost)
+        return Settled(batch, tuple(found), rest_now=True, read_back=not told)
 
     def read_back(self) -> Settled:
         """Return what landed, by source key, once nothing more does."""
-        found = job_outcomes(self.client, self.batch, self.files.key)
+        found, _ = job_outcomes(self.client, self.batch, self.files.key)
         return Settled(self.batch, tuple(found))
 
     def again(self, keys: set[str], batch_id: int) -> BulkSending | CallGroup:
@@ -134,18 +134,19 @@ class CallGroup:
             yield replace(self.whole, batch=batch, payloads=payloads[start:stop])
 
 
-def job_outcomes(client: Crm, batch: Batch, key_field: str, *, lost: bool = False) -> list[Outcome]:
-    """Return what became of a bulk write's records; one that did not land has no outcome.
+def job_outcomes(
+    client: Crm, batch: Batch, key_field: str, *, lost: bool = False
+) -> tuple[list[Outcome], bool]:
+    """Return what became of a bulk write's records, and whether the job itself told it.
 
-    By the job's result where the batch has a job that tells, else by source key in the org.
-    Raises TransientError where the job still runs after an hour: it can be asked again.
+    Else the records are asked by source key, once nothing more seems to land; one that did not land
+    has no outcome. Raises TransientError where the job still runs after an hour: it can be asked
+    again.
     """
-    if batch.job_id is None:
-        _await_stillness(client, batch, key_field)
-        return landed_records(client, batch.module, key_field, batch.rows)
-    told = _told(client, batch.job_id, key_field)
+    told = None if batch.job_id is None else _told(client, batch.job_id, key_field)
     if told is None:
-        return landed_records(client, batch.module, key_field, batch.rows)
+        _await_stillness(client, batch, key_field)
+        return landed_records(client, batch.module, key_field, batch.rows), False
     written = [one[1] for one in told.values() if one[0] in ("added", "updated") and one[1]]
     times = _written_at(client, batch.module, written)
     outcomes = (
@@ -153,7 +154,7 @@ def job_outcomes(client: Crm, batch: Batch, key_field: str, *, lost: bool = Fals
         for row in batch.rows
         if row.key is not None and row.key in told
     )
-    return [one for one in outcomes if one is not None]
+    return [one for one in outcomes if one is not None], True
 
 
 _Told = tuple[str, str | None, str | None, str | None, str | None]
@@ -216,7 +217,7 @@ def _written_at(client: Crm, module: str, zoho_ids: list[str]) -> dict[str, str]
 
 
 def _await_stillness(client: Crm, batch: Batch, key_field: str) -> None:
-    """Wait while a job whose id was lost still lands records; a sample of them is watched."""
+    """Wait while a job that cannot be asked still lands records; a sample of them is watched."""
     keys = [row.key for row in batch.rows if row.key is not None]
     watched = list(dict.fromkeys([*keys[:: max(1, len(keys) // _WATCHED)][:_WATCHED], *keys[-1:]]))
     before = -1

@@ -50,7 +50,7 @@ def recover(job: LoadJob, writer: Writer, progress: Progress) -> int:
         for batch in open_batches:
             key_field = keys.get(batch.object)
             if batch.call is Call.BULK and key_field is not None:
-                outcomes = job_outcomes(job.target.client, batch, key_field)
+                outcomes, _ = job_outcomes(job.target.client, batch, key_field)
             else:
                 outcomes = landed_outcomes(
                     job.target.client, batch, key_field=key_field, taken=taken

@@ -172,7 +172,8 @@ class Pump:
         if isinstance(answer, Started):
             self._writer.job_started(sending.batch, answer.job_id)
         else:
-            self._finished.append(replace(answer, read_back=phase is _Phase.LOOK))
+            looked = answer.read_back or phase is _Phase.LOOK
+            self._finished.append(replace(answer, read_back=looked))
 
     def _look(self, pool: ThreadPoolExecutor, sending: Sending, error: AmbiguousError) -> None:
         """Read back what became of a batch whose answer is lost."""

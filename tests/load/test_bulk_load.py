@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -232,6 +233,23 @@ def test_trouble_with_a_job_doubles_and_loses_nothing(
     emulator.faults({})
     assert digest_of(target) == by_calls
     assert_complete(ledger, practice, uniquely)
+
+
+def test_a_job_that_cannot_be_asked_and_runs_late_is_nobody_s_edit(
+    emulator: Any, target: Target, ledger: Ledger, bulk_job: Any, by_calls: str, digest_of: Any,
+) -> None:  # fmt: skip
+    job = bulk_job(target, ledger)
+    slow = {"do": "slow_job", "match": START, "seconds": 3.0, "times": 1}
+    unknown = {"do": "answer", "status": 404, "match": "GET /crm/bulk/v8/write/*", "times": 1}
+    emulator.faults({"rules": [slow, unknown]})
+    load(job, "run-1")
+    assert emulator.struck() == [1, 1]
+    time.sleep(2.0)
+    assert digest_of(target) == by_calls
+    proof = quiet_proof(job, "run-1")
+    assert proof.quiet, proof.signs.to_string()
+    report = rollback(bulk_job(target, ledger, provision=False), "undo")
+    assert report.complete, report.held.to_string()
 
 
 def test_a_stop_while_a_job_runs_leaves_it_to_the_next_run(
