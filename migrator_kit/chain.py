@@ -13,16 +13,19 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from migrator_kit import errors
 from migrator_kit.engagement import Engagement, digest_file, digest_text
 from migrator_kit.errors import ConfigError, GateClosed, MigratorError, ParameterError
+
+if TYPE_CHECKING:
+    from migrator_kit.executing import StartedKernel
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +52,6 @@ DELTA_STEPS = (Step.MAPPING, Step.LOAD, Step.RECONCILE)
 ROLLBACK = "06_rollback"
 START = "00_start"
 """The page a person begins with; it is no step and no evidence."""
-
-
-# A kernel is interrupted before it is shut down, and would tell the terminal of it as an error.
-QUIET_KERNEL = ["--IPKernelApp.log_level=CRITICAL"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +159,8 @@ def run_delta_chain(
 
 def run_rollback_page(engagement: Engagement, run_id: str, parameters: dict[str, Any]) -> Path:
     """Execute the rollback notebook with these parameters and return its page."""
-    executed, failure = _run_notebook(engagement, ROLLBACK, run_id, parameters)
+    kernel = _kernel(engagement, ROLLBACK, run_id)
+    executed, failure = _run_notebook(engagement, kernel, run_id, parameters)
     if failure is not None:
         raise failure
     return executed.with_suffix(".html")
@@ -209,16 +209,24 @@ def _run_steps(
     say: Callable[[str], None],
 ) -> list[StepOutcome]:
     outcomes = []
-    for step in chosen:
-        inputs = step_inputs(engagement, step, delta)
-        record = read_state(engagement, delta).get(step)
-        if record and record.ok and record.inputs == inputs:
-            say(f"{step}: unchanged since run {record.run_id}, not run again")
-            outcomes.append(StepOutcome(step, "unchanged", engagement.folder / record.html))
-            continue
-        say(f"{step}: running {NOTEBOOKS[step]}")
-        outcomes.append(_run_step(engagement, step, run_id, delta))
-        say(f"{step}: done, {outcomes[-1].html}")
+    with ExitStack() as kernels:
+        ahead: StartedKernel | None = None
+        for step, following in zip(chosen, [*chosen[1:], None], strict=True):
+            inputs = step_inputs(engagement, step, delta)
+            record = read_state(engagement, delta).get(step)
+            if record and record.ok and record.inputs == inputs:
+                say(f"{step}: unchanged since run {record.run_id}, not run again")
+                outcomes.append(StepOutcome(step, "unchanged", engagement.folder / record.html))
+                continue
+            say(f"{step}: running {NOTEBOOKS[step]}")
+            kernel = ahead or kernels.enter_context(_kernel(engagement, NOTEBOOKS[step], run_id))
+            ahead = None
+            if following is not None:
+                # What follows a step that ran has new inputs, so it will run as well.
+                name = NOTEBOOKS[following]
+                ahead = kernels.enter_context(_kernel(engagement, name, run_id))
+            outcomes.append(_run_step(engagement, step, run_id, delta, kernel))
+            say(f"{step}: done, {outcomes[-1].html}")
     return outcomes
 
 
@@ -237,10 +245,12 @@ def _snapshot_digest(engagement: Engagement, delta: str | None) -> str:
     return newest if delta is not None else signed_snapshot(engagement, newest) or newest
 
 
-def _run_step(engagement: Engagement, step: Step, run_id: str, delta: str | None) -> StepOutcome:
+def _run_step(
+    engagement: Engagement, step: Step, run_id: str, delta: str | None, kernel: StartedKernel
+) -> StepOutcome:
     """Execute one notebook, export its page, and record the outcome."""
     parameters = {"mode": "delta"} if delta is not None and step is Step.LOAD else {}
-    executed, failure = _run_notebook(engagement, NOTEBOOKS[step], run_id, parameters)
+    executed, failure = _run_notebook(engagement, kernel, run_id, parameters)
     page = executed.with_suffix(".html")
     _record(engagement, step, run_id, executed, page, ok=failure is None, delta=delta)
     if failure is not None:
@@ -250,18 +260,28 @@ def _run_step(engagement: Engagement, step: Step, run_id: str, delta: str | None
     return StepOutcome(step, "ran", page)
 
 
+def _kernel(engagement: Engagement, name: str, run_id: str) -> StartedKernel:
+    """Start the kernel of a notebook that will be executed into a run's folder."""
+    from migrator_kit.executing import StartedKernel
+    from migrator_kit.workbench.session import RUN_VARIABLE
+
+    folder = engagement.runs / run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    return StartedKernel(notebooks_folder() / f"{name}.ipynb", folder, {RUN_VARIABLE: run_id})
+
+
 def _run_notebook(
-    engagement: Engagement, name: str, run_id: str, parameters: dict[str, Any]
+    engagement: Engagement, kernel: StartedKernel, run_id: str, parameters: dict[str, Any]
 ) -> tuple[Path, MigratorError | None]:
     """Execute a notebook into a run's folder, export its page; return the error that stopped it."""
     from migrator_kit.evidence.html import export_html
 
-    folder = engagement.runs / run_id
-    folder.mkdir(parents=True, exist_ok=True)
-    executed = folder / f"{name}.ipynb"
+    executed = engagement.runs / run_id / kernel.notebook.name
+    own = os.path.relpath(engagement.folder, executed.parent)
     failure: MigratorError | None = None
     try:
-        _execute(engagement, name, executed, run_id, parameters)
+        with kernel:
+            kernel.execute(executed, {"engagement": own, **parameters})
     except MigratorError as error:
         failure = error
     if executed.exists():
@@ -278,53 +298,6 @@ def _overview(engagement: Engagement) -> None:
     record = read_state(engagement).get(Step.RECONCILE)
     if record is not None and record.ok:
         write_overview(engagement, record.run_id)
-
-
-def _execute(
-    engagement: Engagement, name: str, executed: Path, run_id: str, parameters: dict[str, Any]
-) -> None:
-    """Run a notebook with papermill. Raises the MigratorError that stopped it."""
-    import papermill
-    from papermill.exceptions import PapermillExecutionError
-    from traitlets.config import Config
-
-    from migrator_kit.workbench.session import RUN_VARIABLE
-
-    relative = os.path.relpath(engagement.folder, executed.parent)
-    os.environ[RUN_VARIABLE] = run_id
-    try:
-        papermill.execute_notebook(
-            str(notebooks_folder() / f"{name}.ipynb"),
-            str(executed),
-            parameters={"engagement": relative, **parameters},
-            cwd=str(executed.parent),
-            kernel_name="python3",
-            progress_bar=False,
-            store_widget_state=False,
-            coalesce_streams=True,
-            config=Config({"KernelManager": {"transport_encryption": "required"}}),
-            extra_arguments=QUIET_KERNEL,
-        )
-    except PapermillExecutionError as error:
-        raise _as_own_error(name, executed, error) from None
-    finally:
-        del os.environ[RUN_VARIABLE]
-
-
-def _as_own_error(name: str, executed: Path, failure: Any) -> MigratorError:
-    """Return the error that stopped a notebook as the class it had inside the kernel."""
-    message, _, hint = failure.evalue.partition("\n  To open it: ")
-    if failure.ename == GateClosed.__name__:
-        return GateClosed(message, gate=name, opens_with=hint)
-    kind = getattr(errors, failure.ename, None)
-    if isinstance(kind, type) and issubclass(kind, MigratorError):
-        own = MigratorError(failure.evalue)
-        own.exit_code = kind.exit_code  # type: ignore[misc]
-        return own
-    return MigratorError(
-        f"The notebook {name} stopped in cell {failure.exec_count} with {failure.ename}.",
-        hint=f"The executed notebook shows where: {executed}",
-    )
 
 
 def _forget_paths(executed: Path) -> None:
