@@ -13,7 +13,7 @@ import json
 import logging
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -219,12 +219,15 @@ def _run_steps(
                 outcomes.append(StepOutcome(step, "unchanged", engagement.folder / record.html))
                 continue
             say(f"{step}: running {NOTEBOOKS[step]}")
-            kernel = ahead or kernels.enter_context(_kernel(engagement, NOTEBOOKS[step], run_id))
+            kernel = ahead or kernels.enter_context(
+                closing(_kernel(engagement, NOTEBOOKS[step], run_id))
+            )
             ahead = None
             if following is not None:
                 # What follows a step that ran has new inputs, so it will run as well.
-                name = NOTEBOOKS[following]
-                ahead = kernels.enter_context(_kernel(engagement, name, run_id))
+                ahead = kernels.enter_context(
+                    closing(_kernel(engagement, NOTEBOOKS[following], run_id))
+                )
             outcomes.append(_run_step(engagement, step, run_id, delta, kernel))
             say(f"{step}: done, {outcomes[-1].html}")
     return outcomes
@@ -280,7 +283,7 @@ def _run_notebook(
     own = os.path.relpath(engagement.folder, executed.parent)
     failure: MigratorError | None = None
     try:
-        with kernel:
+        with closing(kernel):
             kernel.execute(executed, {"engagement": own, **parameters})
     except MigratorError as error:
         failure = error

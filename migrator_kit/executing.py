@@ -11,7 +11,6 @@ import json
 import os
 import re
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
@@ -47,7 +46,7 @@ class _Manager(AsyncKernelManager):
 
 
 class StartedKernel:
-    """A kernel on its way up. It belongs to one notebook and one run; leaving it ends it.
+    """A kernel on its way up. It belongs to one notebook and one run; closing it ends it.
 
     `environment` is added to that of this process; `folder` is where the kernel works.
     """
@@ -62,18 +61,7 @@ class StartedKernel:
             extra_arguments=[_QUIET, reads],
         )  # fmt: skip
 
-    def __enter__(self) -> StartedKernel:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.end()
-
-    def end(self) -> None:
+    def close(self) -> None:
         """End the kernel's process, in peace where it ran its notebook. Safe to call again."""
         for client in self._manager.made:
             client.stop_channels()

@@ -201,7 +201,7 @@ class LaterWork:
     ) -> set[str]:  # fmt: skip
         """Return those that a call of ours wrote whose answer was lost and that came to its end
         only after we had sent the same again: by our user, soon after, and with our values."""
-        looked = self.job.ledger.read_back(name)
+        looked = self.job.ledger.read_back(name) if edited else {}
         ids = dict(zip(rows["zoho_id"], rows["source_id"], strict=True))
         late = [
             zoho_id
@@ -211,6 +211,8 @@ class LaterWork:
             and standing.modified_time is not None
             and from_zoho_datetime(standing.modified_time) <= at + _LATEST
         ]
+        if not late:
+            return set()
         mine = rows[rows["zoho_id"].isin(late)]
         differing = self._differing(name, module, mine, columns)
         return {zoho_id for zoho_id in late if not differing[ids[zoho_id]]}
