@@ -6,27 +6,26 @@ type only where the whole column bears it out; dates stay text, so impossible on
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import json as arrow_json
+import pyarrow.compute as pc
 
-from migrator_kit.compute import worked_ahead
 from migrator_kit.errors import SourceError
 from migrator_kit.source.encoding import repaired
 from migrator_kit.source.model import Closing, ForeignKey, SourceTable, quoted
-from migrator_kit.source.parts import chunks, in_parts
+from migrator_kit.source.parts import in_parts
 from migrator_kit.source.since import Since, Sum
 from migrator_kit.source.sqlite_columns import Column, column_of, is_text, term
+from migrator_kit.source.sqlite_file import SqliteFile
 
-MAGIC = b"SQLite format 3\x00"
-_COLUMNS_AT_ONCE = 50
-"""SQLite functions take at most 100 arguments by default; JSON needs two for each column."""
+_BATCH_BYTES = 64 * 2**20
+"""A batch of rows holds no more, even where each row is as large as the largest."""
+
+_BATCH_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +41,27 @@ Row = tuple[Any, ...]
 
 
 class SqliteSource(Closing):
-    """Tables of a SQLite file, all read in one transaction, through a read-only connection."""
+    """Tables of a SQLite file, all read in one transaction."""
 
     kind = "sqlite"
 
     def __init__(self, path: Path) -> None:
         self.location = f"sqlite:{path.name}"
         self._path = path
-        self._connection = _connect(path)
+        self._file = SqliteFile(path)
         self._tables: dict[str, SourceTable] | None = None
         self._notes: dict[str, dict[str, str]] = {}
         self._read_as: dict[str, list[Column]] = {}
+        self._rows_at_once: dict[str, int] = {}
 
     def describe(self) -> tuple[SourceTable, ...]:
         """Return the tables by name. Raises SourceError where the file holds none."""
         if self._tables is None:
-            rows = self._all(
+            rows = self._file.rows(
                 "SELECT name FROM sqlite_master WHERE type = 'table' "
                 "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
             )
-            self._tables = {row[0].decode(): self._table(row[0].decode()) for row in rows}
+            self._tables = {name: self._table(name) for (name,) in rows}
         if not self._tables:
             raise SourceError(
                 f"{self._path.name} is a database without tables.",
@@ -77,7 +77,7 @@ class SqliteSource(Closing):
                 f"{self._path.name} holds no table {table}.",
                 hint=f"Tables found: {', '.join(tables)}",
             )
-        return self._selected(table, self._columns(tables[table]), part_rows)
+        return self._selected(table, self._known(table), part_rows)
 
     def types(self, table: str) -> dict[str, str]:
         """Return the Arrow type of each column, as `read` would give it."""
@@ -107,7 +107,7 @@ class SqliteSource(Closing):
         totals = [f"total({term})" if term else "NULL" for term in terms]
         pairs = zip(columns, totals, strict=True)
         wanted = ", ".join(f"count({quoted(c.name)}), {total}" for c, total in pairs)
-        (row,) = self._all(f"SELECT {wanted} FROM {quoted(table)}")
+        (row,) = self._file.rows(f"SELECT {wanted} FROM {quoted(table)}")
         return {
             column.name: Sum(row[2 * n], int(row[2 * n + 1]) if term else None, term)
             for n, (column, term) in enumerate(zip(columns, terms, strict=True))
@@ -132,20 +132,14 @@ class SqliteSource(Closing):
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
-
-    def _all(self, sql: str) -> list[Row]:
-        try:
-            return self._connection.execute(sql).fetchall()
-        except sqlite3.Error as error:
-            raise _unreadable(self._path, error) from None
+        self._file.close()
 
     def _table(self, name: str) -> SourceTable:
-        info = self._all(f"PRAGMA table_xinfo({quoted(name)})")
+        info = self._file.rows(f"PRAGMA table_xinfo({quoted(name)})")
         visible = [row for row in info if row[6] != 1]
-        names = [row[1].decode() for row in visible]
-        types = [(row[2] or b"").decode() for row in visible]
-        keyed = sorted((row[5], row[1].decode()) for row in visible if row[5])
+        names = [row[1] for row in visible]
+        types = [row[2] or "" for row in visible]
+        keyed = sorted((row[5], row[1]) for row in visible if row[5])
         return SourceTable(
             name=name,
             columns=dict(zip(names, types, strict=True)),
@@ -155,19 +149,17 @@ class SqliteSource(Closing):
 
     def _foreign_keys(self, table: str) -> Iterator[ForeignKey]:
         keys: dict[int, list[Row]] = {}
-        for row in self._all(f"PRAGMA foreign_key_list({quoted(table)})"):
+        for row in self._file.rows(f"PRAGMA foreign_key_list({quoted(table)})"):
             keys.setdefault(row[0], []).append(row)
         for rows in keys.values():
-            to_table = rows[0][2].decode()
-            to = tuple(row[4].decode() for row in rows if row[4] is not None)
+            to_table = rows[0][2]
+            to = tuple(row[4] for row in rows if row[4] is not None)
             to = to or self._primary_key(to_table)
-            yield ForeignKey(tuple(row[3].decode() for row in rows), to_table, to)
+            yield ForeignKey(tuple(row[3] for row in rows), to_table, to)
 
     def _primary_key(self, table: str) -> tuple[str, ...]:
-        info = self._all(f"PRAGMA table_xinfo({quoted(table)})")
-        return tuple(
-            name for _, name in sorted((row[5], row[1].decode()) for row in info if row[5])
-        )
+        info = self._file.rows(f"PRAGMA table_xinfo({quoted(table)})")
+        return tuple(name for _, name in sorted((row[5], row[1]) for row in info if row[5]))
 
     def _columns(self, table: SourceTable) -> list[Column]:
         """Decide each column's type from its declaration and the storage classes it holds."""
@@ -183,8 +175,10 @@ class SqliteSource(Closing):
         texts = [name for name, declared in table.columns.items() if is_text(declared.upper())]
         held = {name: {"text"} for name in texts}
         blobs = [f"{quoted(name)} >= x''" for name in texts]
-        if texts and self._all(f"SELECT 1 {place} WHERE {' OR '.join(blobs)} LIMIT 1"):
-            (found,) = self._all(f"SELECT {', '.join(f'max({each})' for each in blobs)} {place}")
+        if texts and self._file.rows(f"SELECT 1 {place} WHERE {' OR '.join(blobs)} LIMIT 1"):
+            (found,) = self._file.rows(
+                f"SELECT {', '.join(f'max({each})' for each in blobs)} {place}"
+            )
             held |= {n: {"text", "blob"} for n, blob in zip(texts, found, strict=True) if blob}
         others = [name for name in table.columns if name not in held]
         return held | self._typeof(others, place)
@@ -194,152 +188,89 @@ class SqliteSource(Closing):
         if not names:
             return {}
         each = ", ".join(f"typeof({quoted(name)})" for name in names)
-        found = self._all(f"SELECT DISTINCT {each} {place} LIMIT {_COMBINATIONS}")
+        found = self._file.rows(f"SELECT DISTINCT {each} {place} LIMIT {_COMBINATIONS}")
         if len(found) == _COMBINATIONS:
             classes = [f"nullif(typeof({quoted(name)}), 'null')" for name in names]
             ends = [f"{end}({each})" for end in ("min", "max") for each in classes]
-            (row,) = self._all(f"SELECT {', '.join(ends)} {place}")
+            (row,) = self._file.rows(f"SELECT {', '.join(ends)} {place}")
             found = [row[: len(names)], row[len(names) :]]
         columns = zip(*found, strict=True) if found else [()] * len(names)
         return {
-            name: {held.decode() for held in values if held} - {"null"}
+            name: {held for held in values if held} - {"null"}
             for name, values in zip(names, columns, strict=True)
         }
 
     def _batches(
         self, table: str, columns: list[Column], schema: pa.Schema, where: Where | None
     ) -> Iterator[pa.Table]:
-        """Yield small tables: SQLite writes plain columns as JSON, Arrow reads it in a thread."""
-        plain = [column for column in columns if column.plain]
-        cells = [column for column in columns if not column.plain]
-        step = _COLUMNS_AT_ONCE
-        groups = [plain[i : i + step] for i in range(0, len(plain), step)]
-        wanted = [_as_json(group) for group in groups] + [quoted(c.name) for c in cells]
-        asked = f"SELECT {', '.join(wanted)} FROM {quoted(table)}"
-        asked += f" WHERE {where.condition}" if where else ""
-        cursor = self._connection.execute(asked, where.values if where else ())
+        """Yield small tables as SQLite steps through the rows.
 
-        def build(rows: list[Row]) -> pa.Table:
-            values = list(zip(*rows, strict=True))
-            arrays: dict[str, pa.ChunkedArray | pa.Array] = {}
-            for group, lines in zip(groups, values, strict=False):
-                arrays |= self._from_json(table, group, lines)
-            for column, found in zip(cells, values[len(groups) :], strict=True):
-                arrays[column.name] = self._from_cells(table, column, found)
-            return pa.table([arrays[column.name] for column in columns], schema=schema)
-
-        held = [n for n, cell in enumerate(cells, len(groups)) if cell.type != pa.float64()]
-
-        def size_of(rows: list[Row]) -> int:
-            lines = (map(itemgetter(place), rows) for place in range(len(groups)))
-            given = (map(itemgetter(place), rows) for place in held)
-            return sum(sum(map(len, group)) for group in lines) + sum(
-                len(value) for column in given for value in column if isinstance(value, bytes)
+        The query begins with a row made up to tell the types, which is dropped again.
+        """
+        terms = [term for n, column in enumerate(columns) for term in _terms(n, column)]
+        sql = f"SELECT {', '.join(made_up for _, made_up in terms)} UNION ALL "
+        sql += f"SELECT {', '.join(asked for asked, _ in terms)} FROM {quoted(table)}"
+        sql += f" WHERE {where.condition}" if where else ""
+        values = where.values if where else ()
+        rows = self._batch_rows(table)
+        for number, batch in enumerate(self._file.batches(sql, values, rows, table)):
+            arrays = iter(batch.slice(0 if number else 1).columns)
+            yield pa.table(
+                [self._column(table, column, arrays) for column in columns], schema=schema
             )
 
+    def _batch_rows(self, table: str) -> int:
+        """Return how many rows make a batch: fewer where some are large. Looked into once."""
+        if table not in self._rows_at_once:
+            known = self._known(table)
+            wide = [c for c in known if c.mixed or c.type in (pa.string(), pa.binary())]
+            sizes = [f"ifnull(octet_length({quoted(column.name)}), 0)" for column in wide]
+            size = " + ".join(sizes) or "0"
+            ((largest,),) = self._file.rows(f"SELECT max({size}) FROM {quoted(table)}")
+            self._rows_at_once[table] = max(1, min(_BATCH_ROWS, _BATCH_BYTES // (largest or 1)))
+        return self._rows_at_once[table]
+
+    def _column(self, table: str, column: Column, arrays: Iterator[pa.Array]) -> pa.Array:
+        """Return the values of one column out of those that `_terms` asked for."""
+        found = next(arrays)
+        if column.type != pa.string():
+            return found
+        text = self._text(table, found)
+        if not column.mixed:
+            return text
+        numbers, held = next(arrays), next(arrays)
+        if numbers.null_count < len(numbers):
+            # Written by Python: SQLite gives fifteen digits of a fraction.
+            exact = [None if each is None else str(each) for each in numbers.to_pylist()]
+            text = pc.coalesce(text, pa.array(exact, pa.string()))
+        if held.null_count < len(held):
+            text = pc.coalesce(text, self._text(table, held.cast(pa.string(), safe=False)))
+        return text
+
+    def _text(self, table: str, found: pa.Array) -> pa.Array:
+        """Return texts as UTF-8; those that are not are repaired and noted."""
         try:
-            yield from worked_ahead(chunks(cursor.fetchmany, size_of), build)
-        except sqlite3.Error as error:
-            raise _unreadable(self._path, error, table) from None
-
-    def _from_json(
-        self, table: str, group: list[Column], lines: tuple[bytes, ...]
-    ) -> dict[str, pa.ChunkedArray]:
-        """Return one column each from lines of JSON. Bytes that are not UTF-8 are repaired."""
-        text = b"\n".join(lines)
-        schema = pa.schema([(str(i), column.type) for i, column in enumerate(group)])
-        if not _is_utf8(text):
-            text = self._repaired(table, lines)
-        read = _read_json(text, schema)
-        return {column.name: read.column(i) for i, column in enumerate(group)}
-
-    def _repaired(self, table: str, lines: tuple[bytes, ...]) -> bytes:
-        texts, page = repaired(lines)
-        if page:
-            self._notes.setdefault(table, {})["not UTF-8, read in part as"] = page
-        return "\n".join(texts).encode()
-
-    def _from_cells(self, table: str, column: Column, found: tuple[Any, ...]) -> pa.Array:
-        """Return a column of Python values; mixed ones become text that loses nothing."""
-        if column.type == pa.float64():
-            return _floats(found)
-        if column.type == pa.binary():
-            return pa.array(found, column.type)
-        texts, page = repaired(v if isinstance(v, bytes) else str(v).encode() for v in found)
-        if page:
-            self._notes.setdefault(table, {})["not UTF-8, read in part as"] = page
-        return pa.array(
-            [None if v is None else text for v, text in zip(found, texts, strict=True)],
-            pa.string(),
-        )
-
-
-def _floats(values: tuple[Any, ...]) -> pa.Array:
-    """Return numbers as fractions; whole numbers beyond 2^53 are rounded, as SQLite does."""
-    try:
-        return pa.array(values, pa.float64())
-    except pa.ArrowInvalid:
-        return pa.array([None if v is None else float(v) for v in values], pa.float64())
-
-
-def _as_json(columns: list[Column]) -> str:
-    pairs = ", ".join(f"'{i}', {quoted(column.name)}" for i, column in enumerate(columns))
-    return f"json_object({pairs})"
-
-
-def _is_utf8(text: bytes) -> bool:
-    """Whether bytes are UTF-8: Arrow's JSON reader takes them unseen."""
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _read_json(text: bytes, schema: pa.Schema) -> pa.Table:
-    return arrow_json.read_json(
-        pa.BufferReader(text),
-        read_options=arrow_json.ReadOptions(use_threads=False, block_size=len(text) + 1),
-        parse_options=arrow_json.ParseOptions(
-            explicit_schema=schema, unexpected_field_behavior="error"
-        ),
-    )
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open a file read-only; where it lies on read-only media, as one that cannot change."""
-    if not path.is_file():
-        raise SourceError(f"{path} does not exist.", hint="Check the path of the database file.")
-    with path.open("rb") as stream:
-        start = stream.read(len(MAGIC))
-    if start and start != MAGIC:
-        raise SourceError(
-            f"{path.name} is not a SQLite database.",
-            hint="Give a SQLite file, a folder or zip of CSV files, or a database URL.",
-        )
-    for options in ("mode=ro", "mode=ro&immutable=1"):
-        connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?{options}", uri=True, check_same_thread=False
-        )
-        connection.text_factory = bytes
-        connection.isolation_level = None
-        try:
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute("BEGIN")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.Error as error:
-            connection.close()
-            failure = error
+            found.validate(full=True)
+        except pa.ArrowInvalid:
+            values = found.cast(pa.binary()).to_pylist()
         else:
-            return connection
-    raise _unreadable(path, failure) from None
+            return found
+        texts, page = repaired(each or b"" for each in values)
+        if page:
+            self._notes.setdefault(table, {})["not UTF-8, read in part as"] = page
+        pairs = zip(values, texts, strict=True)
+        return pa.array([None if each is None else text for each, text in pairs], pa.string())
 
 
-def _unreadable(path: Path, error: sqlite3.Error, table: str | None = None) -> SourceError:
-    place = f"{path.name}, table {table}" if table else path.name
-    reason = error.sqlite_errorname if hasattr(error, "sqlite_errorname") else "unreadable"
-    return SourceError(
-        f"{place}: SQLite cannot read it ({reason}).",
-        hint="Check it with `PRAGMA integrity_check`, or take a fresh copy while the practice's "
-        "program is closed.",
-    )
+def _terms(number: int, column: Column) -> list[tuple[str, str]]:
+    """Return SQL for a column, each with a constant of the type it gives: one, or a mixed three."""
+    name = quoted(column.name)
+    if column.mixed:
+        return [
+            (f"CASE WHEN typeof({name}) IN ('text', 'integer') THEN CAST({name} AS TEXT) END",
+             f"'' AS \"{number}\""),
+            (f"CASE WHEN typeof({name}) = 'real' THEN {name} END", f"0.5 AS \"{number}r\""),
+            (f"CASE WHEN typeof({name}) = 'blob' THEN {name} END", f"x'' AS \"{number}b\""),
+        ]  # fmt: skip
+    made_up = {pa.int64(): "0", pa.float64(): "0.5", pa.string(): "''", pa.binary(): "x''"}
+    return [(name, f'{made_up[column.type]} AS "{number}"')]

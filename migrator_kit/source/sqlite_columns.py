@@ -11,12 +11,12 @@ from migrator_kit.source.model import quoted
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """How one column is read: its type in Arrow, and whether through SQLite's JSON writer."""
+    """How one column is read: its type in Arrow, and whether its values are of more classes."""
 
     name: str
     type: pa.DataType
-    plain: bool
-    """Text and whole numbers go as JSON; fractions, bytes and mixed values cell by cell."""
+    mixed: bool = False
+    """Whether numbers, texts or bytes stand side by side, which all become text."""
 
 
 def column_of(name: str, declared: str, held: set[str]) -> Column:
@@ -26,16 +26,16 @@ def column_of(name: str, declared: str, held: set[str]) -> Column:
     """
     upper = declared.upper()
     if not held:
-        return Column(name, _declared_type(upper), plain=True)
+        return Column(name, _declared_type(upper))
     if held == {"blob"}:
-        return Column(name, pa.binary(), plain=False)
+        return Column(name, pa.binary())
     if held == {"text"}:
-        return Column(name, pa.string(), plain=True)
+        return Column(name, pa.string())
     if "DATE" in upper or "TIME" in upper or not held <= {"integer", "real"}:
-        return Column(name, pa.string(), plain=False)
+        return Column(name, pa.string(), mixed=True)
     if held == {"integer"} and not _is_fraction(upper):
-        return Column(name, pa.int64(), plain=True)
-    return Column(name, pa.float64(), plain=False)
+        return Column(name, pa.int64())
+    return Column(name, pa.float64())
 
 
 def term(column: Column) -> str:
@@ -46,7 +46,7 @@ def term(column: Column) -> str:
     value = quoted(column.name)
     if column.type == pa.int64():
         return value
-    if column.type != pa.string() or not column.plain:
+    if column.type != pa.string() or column.mixed:
         return ""
     text = f"nullif({value}, '')"
     middle = f"CAST((length({text}) - length({text}) % 2) / 2 AS INTEGER) + 1"

@@ -64,11 +64,6 @@ ROWS = (
     Row(
         "snapshot-time", "snapshot of 2 million rows from SQLite: time",
         "pandas.read_sql + to_parquet", "2 × faster", least=2,
-        missed="SQLite makes the text of every row on one core, for pandas as for us, and that is "
-        "most of the time; parsing, packing and digests already run beside it.",
-        tried="rows as JSON made by SQLite and read by Arrow in a thread, parts written in "
-        "another, sizes added up by column; JSON arrays, joined text and printf instead of JSON "
-        "objects were no faster. Left: two readers on halves of one table.",
     ),
     Row(
         "snapshot-memory", "snapshot of 2 million rows from SQLite: peak memory",
