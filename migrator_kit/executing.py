@@ -33,6 +33,12 @@ _LIBRARIES = {
 }
 """Libraries that the functions of a notebook read where they use them first."""
 
+_UNREAD = "rfc3987_syntax"
+"""A grammar of web addresses that jsonschema compiles for a second when it is read, if it is there.
+
+It serves a check that nobody asks for here, and jsonschema goes without it.
+"""
+
 
 class _Manager(AsyncKernelManager):
     """Remembers the clients it made: who runs a notebook in a given kernel leaves them open."""
@@ -97,7 +103,11 @@ def _reading(notebook: Path) -> str:
     own = [name.strip() for line in _OWN_IMPORT.findall(source) for name in line.split(",")]
     modules = [f"migrator_kit.workbench.{name}" for name in own if name != "start"]
     wanted = [*modules, *_LIBRARIES.get(notebook.stem, ())]
-    return f"[__import__(name) for name in {wanted!r}];"
+    steps = [f"__import__('sys').modules.setdefault({_UNREAD!r}, None)"]
+    steps += [f"__import__({name!r})" for name in wanted]
+    # What the libraries hold stays: no collection goes through it, neither at work nor at the end.
+    steps.append("__import__('gc').freeze()")
+    return f"[{', '.join(steps)}];"
 
 
 def _as_own_error(executed: Path, failure: Any) -> MigratorError:
