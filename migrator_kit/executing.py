@@ -26,7 +26,7 @@ _SETTINGS = {"KernelManager": {"transport_encryption": "required"}}
 
 _OWN_IMPORT = re.compile(r"^from migrator_kit\.workbench import (.+)$", re.MULTILINE)
 _LIBRARIES = {
-    "01_audit": ("great_expectations", "matplotlib.figure", "splink"),
+    "01_audit": ("great_expectations", "matplotlib.figure"),
     "02_mapping_review": ("openpyxl", "phonenumbers"),
     "03_sample_diff": ("great_expectations",),
     "05_reconcile": ("great_expectations", "matplotlib.figure"),
@@ -102,11 +102,12 @@ def _reading(notebook: Path) -> str:
     source = "\n".join("".join(one["source"]) for one in cells if one["cell_type"] == "code")
     own = [name.strip() for line in _OWN_IMPORT.findall(source) for name in line.split(",")]
     modules = [f"migrator_kit.workbench.{name}" for name in own if name != "start"]
-    wanted = [*modules, *_LIBRARIES.get(notebook.stem, ())]
     steps = [f"__import__('sys').modules.setdefault({_UNREAD!r}, None)"]
-    steps += [f"__import__({name!r})" for name in wanted]
-    # What the libraries hold stays: no collection goes through it, neither at work nor at the end.
+    steps += [f"__import__({name!r})" for name in _LIBRARIES.get(notebook.stem, ())]
+    # What these hold stays: no collection goes through it, neither at work nor at the end. DuckDB
+    # comes after: it complains of what is not collected at the end.
     steps.append("__import__('gc').freeze()")
+    steps += [f"__import__({name!r})" for name in modules]
     return f"[{', '.join(steps)}];"
 
 
