@@ -102,7 +102,7 @@ def alone(rule: FieldRule) -> FieldRule:
 
 
 def _column(paths: Sequence[Path], name: str) -> pa.Array:
-    chunks = [pq.read_table(path, columns=[name])[name] for path in paths]
+    chunks = [pq.read_table(path, columns=[name], use_threads=False)[name] for path in paths]
     whole = pa.chunked_array([chunk for one in chunks for chunk in one.chunks], chunks[0].type)
     return whole.combine_chunks()
 

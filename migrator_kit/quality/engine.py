@@ -45,15 +45,21 @@ class Engine:
         asset = self._context.data_sources.add_pandas("memory").add_dataframe_asset("part")
         self._batches: BatchDefinition[Any] = asset.add_batch_definition_whole_dataframe("whole")
 
-    def run(self, rules: Sequence[Rule], frame: pd.DataFrame) -> list[Tally]:
-        """Return the tally of each rule on one batch, in the rules' order."""
+    def run(
+        self, rules: Sequence[Rule], frame: pd.DataFrame, *, keys: pd.Series | None = None
+    ) -> list[Tally]:
+        """Return the tally of each rule on one batch, in the rules' order.
+
+        `keys` name the rows, where the frame's own key column does not.
+        """
+        named = frame.get(KEY) if keys is None else keys
         tallies = [Tally(reason=_nothing_to_judge(rule, frame)) for rule in rules]
         asked = [place for place, tally in enumerate(tallies) if not tally.reason]
         if not asked:
             return tallies
         for result in self._validated("batch", [rules[place] for place in asked], frame).results:
             declared: Any = result.expectation_config
-            tallies[asked[declared.meta[_PLACE]]] = _tally(result, frame)
+            tallies[asked[declared.meta[_PLACE]]] = _tally(result, named)
         return tallies
 
     def keep(self, suite: Suite, frame: pd.DataFrame, batch: str) -> tuple[int, int]:
@@ -160,7 +166,7 @@ def _nothing_to_judge(rule: Rule, frame: pd.DataFrame) -> str:
     return ""
 
 
-def _tally(result: Any, frame: pd.DataFrame) -> Tally:
+def _tally(result: Any, keys: pd.Series | None) -> Tally:
     """Return what one result of Great Expectations says, without any value."""
     error = _error_name(result.exception_info)
     if error:
@@ -171,7 +177,7 @@ def _tally(result: Any, frame: pd.DataFrame) -> Tally:
     return Tally(
         considered=int(found["element_count"]) - int(found.get("missing_count") or 0),
         unexpected=int(found["unexpected_count"]),
-        keys=_keys(frame, found.get("unexpected_index_list") or ()),
+        keys=_keys(keys, found.get("unexpected_index_list") or ()),
     )
 
 
@@ -190,12 +196,12 @@ def _error_name(info: Mapping[str, Any] | None) -> str:
     return ""
 
 
-def _keys(frame: pd.DataFrame, places: Sequence[int]) -> tuple[str, ...]:
+def _keys(keys: pd.Series | None, places: Sequence[int]) -> tuple[str, ...]:
     """Return the keys of failing rows, at most as many as a rule keeps.
 
     The library can name rows by key itself, but looks each of them up alone, however many fail.
     """
-    if KEY not in frame.columns:
+    if keys is None:
         return ()
-    keys = frame[KEY].take(list(places[:KEY_LIMIT]))
-    return tuple(NO_KEY if pd.isna(key) else str(key) for key in keys)
+    failing = keys.take(list(places[:KEY_LIMIT]))
+    return tuple(NO_KEY if pd.isna(key) else str(key) for key in failing)

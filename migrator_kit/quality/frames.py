@@ -65,6 +65,22 @@ def typed(values: pd.Series) -> pd.Series:
     return column
 
 
+def as_numbers(frame: pd.DataFrame, rules: Iterable[Rule]) -> pd.DataFrame:
+    """Return a frame with numbers for values of which rules ask only whether they repeat.
+
+    Equal values have the same number and no others have it. Millions of texts that the library
+    would hold as Python objects take a tenth of the memory that way.
+    """
+    asked = {(column, "unique" in rule.type) for rule in rules for column in rule.columns}
+    only_compared = [c for c, compared in asked if compared and (c, False) not in asked]
+    return frame.assign(**{name: _numbered(frame[name]) for name in only_compared if name in frame})
+
+
+def _numbered(values: pd.Series) -> pd.Series:
+    numbers, _ = pd.factorize(values)
+    return pd.Series(pd.arrays.IntegerArray(numbers.astype("int64"), numbers < 0))
+
+
 def bounded(kwargs: dict[str, Any], as_of: date) -> dict[str, Any]:
     """Return a rule's kwargs with ISO dates, and `{"$PARAMETER": "today"}`, as instants."""
     return {name: _instant(value, as_of) if name in _BOUNDS else value

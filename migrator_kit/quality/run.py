@@ -12,7 +12,7 @@ from migrator_kit.errors import ConfigError
 from migrator_kit.mapping.model import ObjectName
 from migrator_kit.progress import SILENT, Progress
 from migrator_kit.quality.engine import Engine
-from migrator_kit.quality.frames import view
+from migrator_kit.quality.frames import as_numbers, view
 from migrator_kit.quality.model import KEY, Rule, Stage, Suite
 from migrator_kit.quality.report import QualityReport, RuleResult
 from migrator_kit.quality.suites import load_suites
@@ -83,7 +83,10 @@ def _judge_parts(engine: Engine, suite: Suite, views: Iterator[pd.DataFrame]) ->
         whole.append(part[[column for column in part.columns if column in kept]])
     tallies = dict(zip(row_rules, map(merge, zip(*by_part, strict=True)), strict=True))
     together = pd.concat(whole, ignore_index=True)
-    tallies |= dict(zip(whole_rules, engine.run(_pick(suite, whole_rules), together), strict=True))
+    whole.clear()
+    rules = _pick(suite, whole_rules)
+    judged = engine.run(rules, as_numbers(together, rules), keys=together.get(KEY))
+    tallies |= dict(zip(whole_rules, judged, strict=True))
     return [tallies[place] for place in range(len(suite.expectations))]
 
 

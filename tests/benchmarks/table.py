@@ -99,7 +99,8 @@ ROWS = (
         missed="The library itself takes 400 MB before it judges anything, and uniqueness needs "
         "the keys of the whole object at once.",
         tried="one part of 50,000 rows at a time, only the columns that rules read, only the "
-        "columns of whole rules kept together, failing rows by place.",
+        "columns of whole rules kept together, numbers for values that are only compared, failing "
+        "rows by place.",
     ),
     Row(
         "chain-flat", "whole chain at 20 thousand and 200 thousand records: cost per record",

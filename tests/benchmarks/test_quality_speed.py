@@ -110,7 +110,9 @@ def expectations_by_parts(path: str) -> int:
     meta = {"owner": "benchmark", "why": "measured beside the library alone"}
     declared = [{**rule, "severity": "warning", "meta": meta} for rule in rules()]
     suite = Suite.model_validate({"name": "shaped.patient", "expectations": declared})
-    frames = (batch.to_pandas() for batch in pq.ParquetFile(path).iter_batches(PART))
+    frames = (
+        batch.to_pandas() for batch in pq.ParquetFile(path, pre_buffer=False).iter_batches(PART)
+    )
     patients = ObjectName.PATIENT
     report = run_suites(Stage.SHAPED, {patients: frames}, suites={patients: suite})
     return report.counts[Outcome.PASSED]
