@@ -17,11 +17,11 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from rapidfuzz import process
 
 from migrator_kit import yamlfile
 from migrator_kit.errors import ConfigError
 from migrator_kit.rest_settings import RestSettings
+from migrator_kit.spelling import meant
 
 FILE_NAME = "engagement.yml"
 
@@ -127,8 +127,8 @@ class SourceSettings(_Section):
     def _known_zone(cls, value: str) -> str:
         known = available_timezones()
         if value not in known:
-            near = process.extractOne(value, sorted(known), score_cutoff=70)
-            instead = f"did you mean {near[0]}?" if near else "such a name is Europe/Athens"
+            near = meant(value, sorted(known))
+            instead = f"did you mean {near}?" if near else "such a name is Europe/Athens"
             raise ValueError(f"there is no such time zone: {instead}")
         return value
 

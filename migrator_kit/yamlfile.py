@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from rapidfuzz import fuzz, process
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from migrator_kit.errors import Finding
+from migrator_kit.spelling import meant
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -27,7 +27,6 @@ MOST_NODES = 500_000
 """Keys and values that a file may have once its aliases are written out: a mapping of the largest
 schema has a tenth of it."""
 
-_NEAR = 65
 _SPOKEN = {
     "missing": "is missing",
     "extra_forbidden": "is no setting here",
@@ -209,9 +208,8 @@ def _whole(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _instead(name: str, known: list[str]) -> str:
-    near = process.extractOne(name.lower(), known, scorer=fuzz.ratio)
-    if near and near[1] >= _NEAR:
-        return f"did you mean {near[0]}?"
+    if near := meant(name, known):
+        return f"did you mean {near}?"
     return f"known: {', '.join(known)}" if known else ""
 
 

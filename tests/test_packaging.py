@@ -34,7 +34,7 @@ LONGEST_FILE = 400
 
 FLOW = ("source", "quality", "mapping", "load", "estimate", "compare", "evidence", "wizard")
 LEAVES = {
-    "compute", "errors", "engagement", "privacy", "yamlfile", "progress",
+    "compute", "errors", "engagement", "privacy", "yamlfile", "progress", "spelling",
     "rest_settings", "migrator_kit",
 }  # fmt: skip
 # The typed model of mapping.yml is a vocabulary that rooms before the mapping room speak as well.

@@ -12,7 +12,6 @@ from typing import Any
 
 import duckdb
 import pandas as pd
-from rapidfuzz import process
 
 from migrator_kit.compare.mapped import class_of_row, steps_of
 from migrator_kit.engagement import slug
@@ -26,6 +25,7 @@ from migrator_kit.mapping.model import FieldMapping, Landing, Mapping, ObjectMap
 from migrator_kit.mapping.objects import SnapshotTables, clear_errors, rows_sql
 from migrator_kit.mapping.targets import slot_target
 from migrator_kit.privacy import DataClass
+from migrator_kit.spelling import meant
 
 Row = dict[str, Any]
 
@@ -95,10 +95,10 @@ def lineage(
         )
     if field is not None and not any(one.fields for one in found):
         known = [row.target for one in found for row in stations.mapping.object(one.object).fields]
-        near = process.extractOne(field, known)
+        near = meant(field, known)
         raise ParameterError(
             f"{module} has no field {field!r} in the mapping.",
-            hint=f"Did you mean {near[0]}?" if near else None,
+            hint=f"Did you mean {near}?" if near else None,
         )
     return tuple(found)
 

@@ -115,10 +115,8 @@ class _Reader:
             for item in mapping.objects
             if item.landing not in (Landing.FIELDS, Landing.REFERENCE)
         }
-        landed = ledger.landed()
-        self.crosswalk = landed.loc[
-            landed["object"].isin(own), ["object", "source_id", "zoho_id"]
-        ].reset_index(drop=True)
+        landed = ledger.landed("object", "source_id", "zoho_id")
+        self.crosswalk = landed[landed["object"].isin(own)].reset_index(drop=True)
         self.identities = Identities(self.crosswalk)
         self.persons = persons(target.users)
 

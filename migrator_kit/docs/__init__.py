@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rapidfuzz import process
-
 from migrator_kit.errors import ParameterError
+from migrator_kit.spelling import meant
 
 FOLDER = Path(__file__).parent
 
@@ -33,8 +32,8 @@ PAGES = {
 def read_page(name: str) -> str:
     """Return a page as Markdown. Raises ParameterError with the nearest known name."""
     if name not in PAGES:
-        near = process.extractOne(name, list(PAGES))
-        hint = f"Did you mean {near[0]}? " if near and near[1] >= 60 else ""
+        near = meant(name, PAGES)
+        hint = f"Did you mean {near}? " if near else ""
         raise ParameterError(f"There is no page {name!r}.", hint=f"{hint}Pages: {', '.join(PAGES)}")
     return (FOLDER / f"{name}.md").read_text(encoding="utf-8")
 

@@ -133,11 +133,10 @@ def gone_from_source(job: LoadJob) -> pd.DataFrame:
     """
     rejects = job.shaped.rejects()
     excluded = rejects.loc[rejects["action"] == "excluded", ["object", "source_id"]]
-    landed = job.ledger.landed()
     frames = []
     for step in load_order(job.mapping):
         name = str(step.object)
-        mine = landed[landed["object"] == name]
+        mine = job.ledger.landed(*GONE[:-1], of=name)
         paths = [str(path) for path in job.shaped.parts(step.object)]
         if paths and len(mine):
             with duckdb.connect() as connection:

@@ -134,8 +134,7 @@ class LoadJob:
 
     def foreign_parents(self) -> frozenset[Parent]:
         """Return the records we found and did not create: they can hold notes and files of ours."""
-        landed = self.ledger.landed()
-        foreign = landed[landed["state"] != Status.CREATED]
+        foreign = self.ledger.landed("module", "zoho_id", but=Status.CREATED)
         return frozenset(zip(foreign["module"], foreign["zoho_id"], strict=True))
 
     def _column(self, field: TargetField) -> Column:

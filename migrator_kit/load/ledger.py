@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 from sqlalchemy import (
     Connection,
     Engine,
     Select,
-    Text,
     and_,
     create_engine,
     event,
@@ -40,6 +38,7 @@ from migrator_kit.load.audit_log import ChainCheck
 from migrator_kit.load.batch_times import seconds_by_call
 from migrator_kit.load.batches import Batch, intents_of
 from migrator_kit.load.ledger_errors import ledger_errors
+from migrator_kit.load.ledger_frames import frame_of
 from migrator_kit.load.loader_lock import loader_lock
 from migrator_kit.load.states import LANDED, BatchState, Call, Status
 from migrator_kit.load.writer import Writer
@@ -50,6 +49,10 @@ LOCK_SECONDS = 10
 CROSSWALK = (
     "source_id", "module", "zoho_id", "state", "payload_digest", "link_digest", "modified_time",
     "run_id", "at",
+)  # fmt: skip
+STANDING = (
+    "object", "source_id", "module", "zoho_id", "state", "payload_digest", "modified_time",
+    "run_id",
 )  # fmt: skip
 _SETTLED = (BatchState.SETTLED, BatchState.READ_BACK)
 CURES = (
@@ -98,13 +101,24 @@ class Ledger:
             select(*(table.c[name] for name in CROSSWALK)).where(table.c.object == object_name)
         )
 
-    def landed(self) -> pd.DataFrame:
-        """Return everything that landed: object, source_id, module, zoho_id, state and more."""
-        names = (
-            "object", "source_id", "module", "zoho_id", "state", "payload_digest",
-            "modified_time", "run_id",
-        )  # fmt: skip
-        return self._frame(select(*(schema.crosswalk.c[name] for name in names)))
+    def landed(
+        self, *columns: str, of: str | None = None, but: Status | None = None
+    ) -> pd.DataFrame:
+        """Return columns of `STANDING` for what landed, of all objects or one, but for one state.
+
+        All columns of millions of records take hundreds of megabytes: name those you need.
+        """
+        table = schema.crosswalk
+        query = select(*(table.c[name] for name in columns or STANDING))
+        query = query if of is None else query.where(table.c.object == of)
+        return self._frame(query if but is None else query.where(table.c.state != but))
+
+    def anything_landed(self) -> bool:
+        """Whether one record at least is known to stand in the target."""
+        with ledger_errors(), self._engine.connect() as connection:
+            return (
+                connection.execute(select(schema.crosswalk.c.object).limit(1)).first() is not None
+            )
 
     def latest_outcomes(
         self, object_name: str | None = None, statuses: Collection[Status] = tuple(Status)
@@ -275,19 +289,7 @@ class Ledger:
 
     def _frame(self, query: Select[Any]) -> pd.DataFrame:
         with ledger_errors(), self._engine.connect() as connection:
-            result = connection.execute(query)
-            names, rows = list(result.keys()), [tuple(row) for row in result]
-        # By way of Arrow: as floats, large numbers beside missing ones would lose digits.
-        lists = zip(*rows, strict=True) if rows else [()] * len(names)
-        kinds = [
-            pa.string() if isinstance(column.type, Text) else pa.int64()
-            for column in query.selected_columns
-        ]
-        table = pa.table(
-            [pa.array(values, kind) for values, kind in zip(lists, kinds, strict=True)], names
-        )
-        frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-        return frame
+            return frame_of(connection, query)
 
     def _claim(self, owner: str) -> None:
         """Note whose ledger this is. Raises LedgerError where it is another engagement's."""

@@ -45,7 +45,7 @@ def recover(job: LoadJob, writer: Writer, progress: Progress) -> int:
         return 0
     keys = _key_fields(job)
     await_late_calls(open_batches, job.ledger.last_opened())
-    taken = set(job.ledger.landed()["zoho_id"])
+    taken = set(job.ledger.landed("zoho_id")["zoho_id"])
     with progress("Reading back what an interrupted run sent", len(open_batches)) as bar:
         for batch in open_batches:
             key_field = keys.get(batch.object)

@@ -69,7 +69,7 @@ def quiet_proof(job: LoadJob, run: str | None = None) -> QuietProof:
     """
     scope = UndoScope(run)
     scope.check(job)
-    later, ours = LaterWork(job), set(job.ledger.landed()["zoho_id"])
+    later, ours = LaterWork(job), set(job.ledger.landed("zoho_id")["zoho_id"])
     checked, signs = 0, list[tuple[object, ...]]()
     for step in scope.steps(job):
         rows = _written(job, scope, step)

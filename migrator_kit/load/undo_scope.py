@@ -67,8 +67,8 @@ class UndoScope:
 
     def created(self, job: LoadJob, name: str) -> pd.DataFrame:
         """Return the records to delete, with the parents of notes and files."""
-        landed = job.ledger.landed()
-        rows = landed[(landed["object"] == name) & (landed["state"] == Status.CREATED)]
+        rows = job.ledger.landed(of=name)
+        rows = rows[rows["state"] == Status.CREATED]
         if self.run is not None:
             rows = rows[rows["run_id"] == self.run]
         marks = job.ledger.marks(name)[["source_id", "parent_module", "parent_id"]]

@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import duckdb
-from rapidfuzz import process
 
 from migrator_kit.mapping.model import Landing, Mapping, ObjectMapping, OwnerSource
 from migrator_kit.mapping.objects import (
@@ -20,6 +19,7 @@ from migrator_kit.mapping.objects import (
     select_columns,
     tables_of,
 )
+from migrator_kit.spelling import correction
 
 Problem = tuple[tuple[Any, ...], str, str]
 OWNER_COLUMNS = ("owner_key", "email", "name", "active")
@@ -59,7 +59,7 @@ def _object(
         for column in row.columns:
             if column.lower() not in given:
                 text = f"{item.object}.{row.target}: the SELECT gives no column {column!r}"
-                yield (*where, "fields", j), text, _near(column, given)
+                yield (*where, "fields", j), text, correction(column, given)
 
 
 def _bound(
@@ -82,7 +82,7 @@ def _bound(
         kind, missing = missing_name(error)
         columns = (column for table in tables.values() for column in table)
         known: Iterable[str] = tables if kind == "table" else set(columns)
-        hint = _near(missing, known) if missing else "correct the SELECT"
+        hint = correction(missing, known) if missing else "correct the SELECT"
         yield where, f"{name}: {explain(error)}", hint
         return None
 
@@ -106,11 +106,15 @@ def _sources(mapping: Mapping, tables: dict[str, list[str]]) -> Iterator[Problem
         table, column = source.lower().split(".", 1)
         if table not in tables:
             if table not in told:
-                yield where, f"{source}: the snapshot has no table {table!r}", _near(table, tables)
+                yield (
+                    where,
+                    f"{source}: the snapshot has no table {table!r}",
+                    correction(table, tables),
+                )
             told.add(table)
         elif column != "*" and column not in tables[table]:
             problem = f"{source}: {table!r} has no column {column!r}"
-            yield where, problem, _near(column, tables[table])
+            yield where, problem, correction(column, tables[table])
 
 
 def _named_sources(mapping: Mapping) -> Iterator[tuple[tuple[Any, ...], str]]:
@@ -122,8 +126,3 @@ def _named_sources(mapping: Mapping) -> Iterator[tuple[tuple[Any, ...], str]]:
         for source in entry.sources:
             if not source.endswith(".*"):
                 yield ("not_moved", i), source
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    match = process.extractOne(name.lower(), list(known), score_cutoff=60)
-    return f"did you mean {match[0]!r}?" if match else "correct the name"

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rapidfuzz import process
-
 from migrator_kit.errors import Finding, MappingError
 from migrator_kit.mapping.bindings import against_snapshot
 from migrator_kit.mapping.model import (
@@ -24,6 +22,7 @@ from migrator_kit.mapping.standard_fields import STANDARD_FIELDS
 from migrator_kit.mapping.targets import Metadata, api_name_of
 from migrator_kit.mapping.transforms import find, read_options
 from migrator_kit.mapping.transforms.choices import KEEP, PicklistOptions
+from migrator_kit.spelling import correction
 from migrator_kit.yamlfile import InvalidYaml, line_of, load_tree
 
 Where = tuple[Any, ...]
@@ -211,7 +210,7 @@ def _targets(mapping: Mapping, metadata: Metadata | None) -> Iterator[Problem]:
         known = _known_fields(item, metadata)
         if known is None:
             if metadata is not None and item.module and item.landing is Landing.RECORDS:
-                near = nearest(item.module, metadata)
+                near = correction(item.module, metadata)
                 yield ("objects", i, "module"), f"the org has no module {item.module!r}", near
             continue
         for j, row in enumerate(item.fields):
@@ -220,7 +219,7 @@ def _targets(mapping: Mapping, metadata: Metadata | None) -> Iterator[Problem]:
             if (item.module, row.target) in made:
                 continue
             if name not in known:
-                remedy = f"{nearest(row.target, known)}, or describe a new field under `create`"
+                remedy = f"{correction(row.target, known)}, or describe a new field under `create`"
                 yield where, f"{item.module} has no field {row.target!r}", remedy
             elif _read_only(item, name, metadata):
                 problem = f"{item.module}.{row.target} cannot be written"
@@ -243,9 +242,3 @@ def _known_fields(item: ObjectMapping, metadata: Metadata | None) -> set[str] | 
 def _read_only(item: ObjectMapping, name: str, metadata: Metadata | None) -> bool:
     fields = metadata.get(item.module or "") if metadata else None
     return fields is not None and name in fields and fields[name].read_only
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a hint that names the known word nearest to a wrong one."""
-    match = process.extractOne(name.lower(), {one: one.lower() for one in known}, score_cutoff=60)
-    return f"did you mean {match[2]!r}?" if match else "correct the name"

@@ -15,7 +15,6 @@ from typing import Any
 
 import duckdb
 from pydantic import ValidationError
-from rapidfuzz import process
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -32,6 +31,7 @@ from migrator_kit.mapping.objects import (
 )
 from migrator_kit.mapping.standard_fields import STANDARD_FIELDS
 from migrator_kit.mapping.transforms import find, read_options
+from migrator_kit.spelling import correction
 from migrator_kit.yamlfile import plain
 
 COLUMNS = ("table", "column", "object", "field", "transform")
@@ -123,17 +123,21 @@ def _problems(
     folded = {table.lower(): columns for table, columns in tables.items()}
     columns = folded.get(line.table.lower())
     if columns is None:
-        yield "table", f"the snapshot has no table {line.table!r}", _near(line.table, tables)
+        yield "table", f"the snapshot has no table {line.table!r}", correction(line.table, tables)
     elif line.column.lower() not in {column.lower() for column in columns}:
-        yield "column", f"{line.table!r} has no column {line.column!r}", _near(line.column, columns)
+        yield (
+            "column",
+            f"{line.table!r} has no column {line.column!r}",
+            correction(line.column, columns),
+        )
     item = _object(mapping, line.object)
     if item is None:
-        yield "object", f"the mapping has no object {line.object!r}", _near(line.object, given)
+        yield "object", f"the mapping has no object {line.object!r}", correction(line.object, given)
         return
     fields = {row.target for row in item.fields} | set(STANDARD_FIELDS.get(item.module or "", {}))
     if line.field not in fields:
         problem = f"{item.module or item.object} has no field {line.field!r}"
-        yield "field", problem, _near(line.field, fields)
+        yield "field", problem, correction(line.field, fields)
     if item.landing is Landing.REFERENCE:
         yield "object", f"{item.object} does not move, so it has no fields", ""
     elif columns is not None and _gives(given[str(item.object)], line.column) is None:
@@ -238,9 +242,3 @@ def _reads(node: Any, column: str, source: str) -> bool:
 
 def _same(one: str, other: str) -> bool:
     return one.lower() == other.lower()
-
-
-def _near(name: str, known: Any) -> str:
-    match = process.extractOne(name.lower(), {one: str(one).lower() for one in known},
-                               score_cutoff=60)  # fmt: skip
-    return f"did you mean {match[2]!r}?" if match else "correct the name"

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pandas as pd
-from rapidfuzz import process
 from ruamel.yaml.comments import CommentedMap
 
 from migrator_kit.engagement import Engagement
@@ -25,6 +24,7 @@ from migrator_kit.mapping.model import Decision, Mapping
 from migrator_kit.mapping.objects import SnapshotTables, count_rows, opened, tables_of
 from migrator_kit.mapping.rule_tests import require_rule_tests
 from migrator_kit.mapping.values import undecided_records, value_counts
+from migrator_kit.spelling import meant
 
 OPENS_WITH = "migrator confirm DIR --by NAME --all"
 _NAMED = 8
@@ -169,10 +169,10 @@ def _row_named(name: str, mapping: Mapping, known: dict[str, Any]) -> str:
     for entry in mapping.not_moved:
         if name in entry.sources:
             return entry.sources[0]
-    near = process.extractOne(name, list(known))
+    near = meant(name, known)
     raise ParameterError(
         f"There is no mapping row {name!r}.",
-        hint=f"Did you mean {near[0]!r}? Rows are named Object.Field." if near else None,
+        hint=f"{f'Did you mean {near!r}? ' if near else ''}Rows are named Object.Field.",
     )
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from rapidfuzz import process
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
@@ -23,6 +22,7 @@ from migrator_kit.mapping.files import load_mapping
 from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectMapping, rows_that_hold
 from migrator_kit.mapping.standard_fields import STANDARD_FIELDS
 from migrator_kit.mapping.transforms.choices import find_entry
+from migrator_kit.spelling import meant
 from migrator_kit.yamlfile import plain, round_trip
 
 
@@ -173,10 +173,10 @@ def find_row(mapping: Mapping, name: str) -> tuple[ObjectMapping, FieldMapping]:
             if f"{item.object}.{row.target}" == name:
                 return item, row
     known = [f"{item.object}.{row.target}" for item in mapping.objects for row in item.fields]
-    near = process.extractOne(name, known)
+    near = meant(name, known)
     raise ParameterError(
         f"There is no mapping row {name!r}.",
-        hint=f"Did you mean {near[0]!r}? Rows are named Object.Field." if near else None,
+        hint=f"{f'Did you mean {near!r}? ' if near else ''}Rows are named Object.Field.",
     )
 
 

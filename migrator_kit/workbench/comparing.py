@@ -56,7 +56,7 @@ def known_apart(session: Session) -> pd.DataFrame:
     """
     with open_job(session.engagement, target=session.target, planning=True) as job:
         gone = gone_from_source(job)[["object", "source_id"]]
-    landed = session.ledger.landed()[["object", "source_id"]]
+    landed = session.ledger.landed("object", "source_id")
     waiting = failure_list(session.ledger, session.mapping)[["object", "source_id"]]
     both = landed.merge(waiting, on=["object", "source_id"])
     return pd.concat([gone, both]).drop_duplicates(ignore_index=True)

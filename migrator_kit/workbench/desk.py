@@ -54,7 +54,7 @@ def way(session: Session) -> list[Stop]:
     gates = gates_now(session)
     records = read_state(engagement)
     folder = str(engagement.folder)
-    loaded = not session.ledger.landed().empty
+    loaded = session.ledger.anything_landed()
     stops = [
         _snapshot(session, gates, loaded=loaded),
         _chain(engagement, Step.AUDIT, records, gates["snapshot"], "Run the audit"),
@@ -74,7 +74,7 @@ def way_back(session: Session) -> list[Stop]:
     """Return the two steps of an undo: a look ahead first, then a person's confirmation."""
     engagement = session.engagement
     folder = str(engagement.folder)
-    if session.ledger.landed().empty:
+    if not session.ledger.anything_landed():
         told = "Nothing is in Zoho CRM."
         return [_stop(LOOK, CLOSED, told=told), _stop(UNDO, CLOSED, told=told)]
     look = _stop(LOOK, READY, action="Show what would go",

@@ -243,7 +243,7 @@ def _reconcile_gate(engagement: Engagement) -> None:
 
 def _digest(session: Session) -> str | None:
     """Return the digest of what the target holds now of this engagement, or None before a load."""
-    if session.ledger.landed().empty:
+    if not session.ledger.anything_landed():
         return None
     with tempfile.TemporaryDirectory(dir=session.engagement.private) as work:
         landed = read_back(

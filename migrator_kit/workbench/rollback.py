@@ -35,7 +35,7 @@ def runs(session: Session) -> Table:
     known = known[known["kind"] != "rollback plan"].reset_index(drop=True)
     for moment in ("started_at", "ended_at"):
         known[moment] = pd.to_datetime(known[moment], utc=True)
-    landed = session.ledger.landed().groupby("run_id").size()
+    landed = session.ledger.landed("run_id").groupby("run_id").size()
     known["records_there_now"] = known["run_id"].map(landed).fillna(0).astype("int64")
     columns = ["run_id", "kind", "state", "started_at", "ended_at", "records_there_now"]
     return Table(known[columns], empty="Nothing was loaded yet.")

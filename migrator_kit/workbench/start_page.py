@@ -122,7 +122,7 @@ def _gates(session: Session) -> Table:
 
 
 def _counts(session: Session) -> Any:
-    if not gates_now(session)["shaped"]["open"] or session.ledger.landed().empty:
+    if not gates_now(session)["shaped"]["open"] or not session.ledger.anything_landed():
         return None
     return object_counts(session.ledger, session.shaped, session.mapping)
 

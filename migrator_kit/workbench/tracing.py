@@ -114,7 +114,11 @@ def _example(session: Session) -> Record:
         if len(both):
             first = both.iloc[0]
             return str(first["object"]), str(first["source_id"])
-    keys = session.sample.keys if session.sample is not None else session.ledger.landed()
+    keys = (
+        session.sample.keys
+        if session.sample is not None
+        else session.ledger.landed("object", "source_id")
+    )
     return _first(keys, ObjectName.PATIENT)
 
 

@@ -16,7 +16,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, ValidationError
-from rapidfuzz import process
 
 from migrator_kit.engagement import digest_text
 from migrator_kit.errors import Finding, MappingError
@@ -28,6 +27,7 @@ from migrator_kit.mapping.transforms.columns import (
     to_series,
     typed_array,
 )
+from migrator_kit.spelling import meant
 
 
 class Options(BaseModel):
@@ -136,8 +136,8 @@ def find(name: str) -> Transform:
     """Return a transform by name. Raises MappingError with the nearest known name."""
     if name in REGISTRY:
         return REGISTRY[name]
-    near = process.extractOne(name, sorted(REGISTRY))
-    hint = f"Did you mean {near[0]!r}? " if near and near[1] >= 60 else ""
+    near = meant(name, REGISTRY)
+    hint = f"Did you mean {near!r}? " if near else ""
     raise MappingError(
         f"There is no transform {name!r}.", hint=f"{hint}Known: {', '.join(sorted(REGISTRY))}."
     )
