@@ -52,14 +52,9 @@ def pair_rows(sides: Sides) -> Pairs | None:
     if not shaped or not landed:
         return None
     ours, theirs = _column(shaped, "source_id"), _column(landed, "source_id")
-    wanted = [
-        sides.connection.sql(f"select source_id from {view}").to_arrow_table()["source_id"]
-        for view in ("expected", "actual")
-    ]
     places = pc.index_in(ours, value_set=theirs)
-    both = pc.is_valid(places)
-    for ids in wanted:
-        both = pc.and_(both, pc.is_in(ours, value_set=ids.cast(ours.type).combine_chunks()))
+    left_out = pa.array(sides.left_out.to_numpy(dtype=object), ours.type)
+    both = pc.and_not(pc.is_valid(places), pc.is_in(ours, value_set=left_out))
     left = np.flatnonzero(both.to_numpy(zero_copy_only=False))
     right = places.filter(both).to_numpy(zero_copy_only=False)
     return Pairs(shaped, landed, left, right.astype("int64"))

@@ -87,6 +87,17 @@ class Sides:
         """Whether the object has records of its own, and not only fields of another's."""
         return self.item.landing is not Landing.FIELDS
 
+    @cached_property
+    def left_out(self) -> pd.Series:
+        """Source ids that are looked at on neither side: not moved, merged, or in an older state.
+
+        The landed side may still have the first two, as records that nobody expects.
+        """
+        scope, name = self.scope, self.item.object
+        frames = [scope.of(one, name) for one in (scope.not_moved, scope.merged, scope.apart)]
+        found = [frame["source_id"] for frame in frames if frame is not None and len(frame)]
+        return pd.concat(found) if found else pd.Series(dtype="str", name="source_id")
+
     def rows(self, view: str) -> int:
         """Return how many rows a view has."""
         ((number,),) = self.connection.execute(f"select count(*) from {view}").fetchall()
@@ -179,17 +190,8 @@ class Sides:
             key = "source_id" if self.own_records else "parent_id"
             self._register("wanted", self.scope.of(self.scope.keys, owner or self.item.object))
             conditions.append(f"s.{key} in (select source_id from wanted)")
-        gone = [
-            frame[["source_id"]]
-            for frame in (
-                self.scope.of(self.scope.not_moved, self.item.object),
-                self.scope.of(self.scope.merged, self.item.object),
-                self.scope.of(self.scope.apart, self.item.object),
-            )
-            if frame is not None and len(frame)
-        ]
-        if gone:
-            self._register("gone", pd.concat(gone))
+        if len(self.left_out):
+            self._register("gone", self.left_out.to_frame())
             conditions.append("s.source_id not in (select source_id from gone)")
         if not self.own_records and self.item.into is not None:
             holders = self.scope.of(self.scope.not_moved, self.item.into)
