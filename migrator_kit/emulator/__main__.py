@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one")
     parser.add_argument("--db", type=Path, default=Path("emulator.db"), help="the org's file")
     parser.add_argument("--edition", type=EditionName, choices=list(EditionName), default=None)
-    parser.add_argument("--latency-ms", type=float, default=0.0, help="added to each answer")
+    parser.add_argument("--latency-ms", type=float, default=0.0, help="what a call takes at least")
     parser.add_argument("--faults", type=Path, default=None, help="JSON document of faults")
     parser.add_argument("--parent", type=int, default=None, help="end when this process ends")
     return parser

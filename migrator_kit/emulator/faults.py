@@ -136,7 +136,7 @@ class Faults:
             ]
 
     def latency(self) -> float:
-        """Seconds to wait before this answer."""
+        """Seconds that this call takes at least."""
         with self._lock:
             if self._curve is None:
                 return self._base_ms / 1000

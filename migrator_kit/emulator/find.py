@@ -40,16 +40,12 @@ def exact(value: object) -> object:
 
 def ensure_index(store: Store, module: str, api_name: str) -> None:
     """Index a field that is asked for by value. Costs nothing when the index stands."""
-    name = f"ix_{module}_{api_name}"
-    known = store.indexes
-    if name in known:
-        return
-    with store.writing() as writer:
-        writer.db.execute(
-            f'CREATE INDEX IF NOT EXISTS "{name}" ON {table_of(module)}'
-            f"({expression(api_name)} COLLATE NOCASE)"
-        )
-    known.add(name)
+    _ensure(store, f"ix_{module}_{api_name}", module, f"{expression(api_name)} COLLATE NOCASE")
+
+
+def ensure_order(store: Store, module: str, api_name: str) -> None:
+    """Index a field that lists go by, for pages that begin where the last one ended."""
+    _ensure(store, f"by_{module}_{api_name}", module, f"{expression(api_name)}, id")
 
 
 def drop_index(db: sqlite3.Connection, store: Store, module: str, api_name: str) -> None:
@@ -115,3 +111,11 @@ def chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     """Slices that fit into one statement."""
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]
+
+
+def _ensure(store: Store, name: str, module: str, indexed: str) -> None:
+    if name in store.indexes:
+        return
+    with store.writing() as writer:
+        writer.db.execute(f'CREATE INDEX IF NOT EXISTS "{name}" ON {table_of(module)}({indexed})')
+    store.indexes.add(name)

@@ -6,8 +6,8 @@ import asyncio
 import shutil
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import orjson
@@ -168,12 +168,12 @@ class Gate:
             return _handle(route, call)
         if route.heavy is not None and route.heavy(call):
             _take(slots, self._crm.meter.enter_sub())
-        wait = self._crm.faults.latency()
-        if wait:
-            time.sleep(wait)
-        if not self._crm.meter.spend(route.cost(call)):
-            raise ApiError("LIMIT_EXCEEDED", "You have reached your API credit limit", status=429)
-        reply = _handle(route, call)
+        with _taking(self._crm.faults.latency()):
+            if not self._crm.meter.spend(route.cost(call)):
+                raise ApiError(
+                    "LIMIT_EXCEEDED", "You have reached your API credit limit", status=429
+                )
+            reply = _handle(route, call)
         header = self._crm.meter.header()
         if not header:
             return reply
@@ -253,6 +253,16 @@ def _handle(route: Route, call: Call) -> Reply:
         return route.handler(call)
     except ApiError as error:
         return error.reply()
+
+
+@contextmanager
+def _taking(seconds: float) -> Iterator[None]:
+    """Let a call take so long at least, its own work included."""
+    ends = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        time.sleep(max(0.0, ends - time.monotonic()))
 
 
 def _take(slots: ExitStack, leave: Callable[[], None] | None) -> None:

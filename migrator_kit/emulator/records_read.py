@@ -171,6 +171,8 @@ def page_of(
         where = [*where, f"{find.expression('Modified_Time')} > ?"]
         values = [*values, since]
     listing = _listing(call, where, values)
+    for name in {listing.sort_by, *(["Modified_Time"] if since is not None else [])} - {"id"}:
+        find.ensure_order(call.crm.store, module.api_name, name)
     rows = _rows(call, module, listing)
     more = len(rows) > listing.per_page
     rows = rows[: listing.per_page]

@@ -76,10 +76,6 @@ ROWS = (
     Row(
         "diff-time", "field diff of 2 million × 30: time", "datacompy's fastest backend",
         "2 × faster", least=2,
-        missed="Both compare by column in compiled code; ours reads, joins and writes what differs "
-        "within a tenth of the memory, which is what it was bound to.",
-        tried="30 columns in one pass by column instead of one row a cell, hash join by DuckDB on "
-        "both cores.",
     ),
     Row(
         "diff-memory", "field diff of 2 million × 30: peak memory", "datacompy's fastest backend",
@@ -117,10 +113,6 @@ ROWS = (
     Row(
         "chain-memory-long", "whole chain at 2 million records: peak memory of one process",
         "2 GB", "< 1 ×", most=1.0,
-        missed="The load of the largest object, its read-back and the audit log grow with the "
-        "records: 2.3, 2.2 and 3.0 GB at 1.9 million.",
-        tried="the audit log is written part by part since, and the load keeps no ids but those of "
-        "attachments; both came after the measurement. The rest was not profiled to its end.",
     ),
     Row(
         "notebooks", "notebook chain of five notebooks", "sum of its steps called from Python",

@@ -156,6 +156,24 @@ def test_heavy_calls_share_ten_slots(tmp_path: Path, start_emulator: Any, api_ty
     assert set(light) == {200}
 
 
+def test_latency_is_what_a_call_takes_with_its_own_work(
+    tmp_path: Path, start_emulator: Any, api_type: Any
+) -> None:
+    emulator = start_emulator(tmp_path / "e.db", "--edition", "ultimate", "--latency-ms", "1500")
+    api = api_type(emulator)
+    rows = [{"Last_Name": f"N{n}"} for n in range(100)]
+    began = time.monotonic()
+    assert api.call("POST", "Contacts", json={"data": rows}).status_code == 201
+    first = time.monotonic() - began
+    # The write stands while the answer is still on its way.
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(api.call, "POST", "Contacts", json={"data": rows})
+        time.sleep(0.7)
+        assert emulator.stats()["records"]["Contacts"] == 200
+        assert waiting.result().status_code == 201
+    assert 1.5 <= first < 2.5
+
+
 def test_one_line_announces_the_address_and_the_end_is_clean(emulator: Any) -> None:
     assert emulator.url.startswith("http://127.0.0.1:")
     assert emulator.stop() == 0
