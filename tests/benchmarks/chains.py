@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import requests
+
+from tests.benchmarks.child import peak_megabytes
 
 RECORDS_A_PATIENT = 8.6
 """Rows of all ten objects that the generator makes for a patient, about."""
@@ -39,7 +40,7 @@ def prepare(folder: str, records: int) -> dict[str, Any]:
     began, spent = time.perf_counter(), time.process_time()
     take_snapshot(engagement)
     taken = {"cell": "take_snapshot", "seconds": time.perf_counter() - began,
-             "cpu": time.process_time() - spent, "megabytes": _peak()}  # fmt: skip
+             "cpu": time.process_time() - spent, "megabytes": peak_megabytes()}  # fmt: skip
     write_default(engagement, "dent_o_soft")
     decide(engagement, by=REVIEWER, note="benchmark")
     # Two million records take more credits than a small org has in a day; licences bring them.
@@ -67,7 +68,7 @@ def run_cells(folder: str, step: str) -> list[dict[str, Any]]:
         taken.append(
             {"cell": source.splitlines()[-1].removesuffix("(session)"),
              "seconds": time.perf_counter() - began, "cpu": time.process_time() - spent,
-             "megabytes": _peak()}
+             "megabytes": peak_megabytes()}
         )  # fmt: skip
     return taken
 
@@ -98,7 +99,3 @@ def end(folder: str) -> None:
     from migrator_kit.load.target import stop_emulator
 
     stop_emulator(Engagement.open(Path(folder) / "engagement"))
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -19,7 +19,7 @@ def main(name: str, given: str, answer: str) -> None:
     began, spent = time.perf_counter(), _cpu()
     result = call(**arguments)
     told = {"seconds": time.perf_counter() - began, "cpu": _cpu() - spent}
-    told |= {"megabytes": _peak(), "result": result}
+    told |= {"megabytes": peak_megabytes(), "result": result}
     Path(answer).write_text(json.dumps(told), encoding="utf-8")
 
 
@@ -29,7 +29,7 @@ def _cpu() -> float:
     return used.user + used.system + used.children_user + used.children_system
 
 
-def _peak() -> float:
+def peak_megabytes() -> float:
     """Return the peak memory in MB.
 
     Linux hands a new program the peak of the process that started it, so its own count is read.
