@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -49,6 +50,7 @@ class Call:
     uploads: tuple[UploadedFile, ...] = ()
     base_url: str = ""
     late: list[Callable[[], None]] = field(default_factory=list)
+    came: float = field(default_factory=time.monotonic)
     _json: Any = None
 
     @property

@@ -168,7 +168,7 @@ class Gate:
             return _handle(route, call)
         if route.heavy is not None and route.heavy(call):
             _take(slots, self._crm.meter.enter_sub())
-        with _taking(self._crm.faults.latency()):
+        with _lasting(call, self._crm.faults.latency()):
             if not self._crm.meter.spend(route.cost(call)):
                 raise ApiError(
                     "LIMIT_EXCEEDED", "You have reached your API credit limit", status=429
@@ -256,13 +256,12 @@ def _handle(route: Route, call: Call) -> Reply:
 
 
 @contextmanager
-def _taking(seconds: float) -> Iterator[None]:
-    """Let a call take so long at least, its own work included."""
-    ends = time.monotonic() + seconds
+def _lasting(call: Call, seconds: float) -> Iterator[None]:
+    """Let a call last so long at least since it came, its own work included."""
     try:
         yield
     finally:
-        time.sleep(max(0.0, ends - time.monotonic()))
+        time.sleep(max(0.0, call.came + seconds - time.monotonic()))
 
 
 def _take(slots: ExitStack, leave: Callable[[], None] | None) -> None:

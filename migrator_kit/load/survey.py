@@ -30,6 +30,8 @@ from migrator_kit.load.plain_columns import plain_rows
 from migrator_kit.load.states import Action
 
 CHUNK = 2_000
+BUILT = 10_000
+"""Rows whose payloads are built at once: the first calls do not wait for a whole part."""
 NOTE_PARENT = "Parent_Id"
 
 
@@ -51,11 +53,12 @@ def survey_records(job: LoadJob, step: LoadStep, known: Known) -> Iterator[Surve
     """Yield the records of a step with their decisions, in source order."""
     layout, links = job.layout(step), job.links(step)
     for part in job.parts(step.object):
-        payload = build(part, layout, links)
-        for start in range(0, len(payload), CHUNK):
-            stop = min(start + CHUNK, len(payload))
-            rows = payload.rows(start, stop)
-            yield _decided(payload, rows, start, stop, known, layout, job.key)
+        for first in range(0, part.num_rows, BUILT):
+            payload = build(part.slice(first, BUILT), layout, links)
+            for start in range(0, len(payload), CHUNK):
+                stop = min(start + CHUNK, len(payload))
+                rows = payload.rows(start, stop)
+                yield _decided(payload, rows, start, stop, known, layout, job.key)
 
 
 @dataclass(frozen=True, slots=True)
