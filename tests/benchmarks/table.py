@@ -36,8 +36,8 @@ ROWS = (
         "ten calls, which do not end side by side.",
         tried="ten writers instead of four, batches ready with the workers, orjson on both sides, "
         "images sealed by the sheet, intents as one text a batch, plain tuples to the ledger, "
-        "shorter turns of Python's lock, payloads of ten thousand rows instead of a whole part; the "
-        "emulator's own work counts within its 150 ms.",
+        "shorter turns of Python's lock, payloads of ten thousand rows instead of a whole part; "
+        "the emulator's own work counts within its 150 ms.",
     ),
     Row(
         "load-sdk", "the same load", "Zoho's official SDK in a loop of 100, as its samples do",

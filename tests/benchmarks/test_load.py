@@ -48,12 +48,15 @@ def loaded(org: Any, count: int, **how: Any) -> dict[str, Any]:
 
 
 def test_rest_load(start_org: StartOrg, record: Record) -> None:
-    """Against the bound of ten calls of a hundred side by side, and against the SDK's loop."""
-    org = start_org(LATENCY)
-    ours = loaded(org, 50_000)
-    rate = ours["records"] / ours["seconds"]
+    """Against the bound of ten calls of a hundred side by side, and against the SDK's loop.
+
+    The median of three orgs: a disk that is busy for a moment takes two per cent.
+    """
+    orgs = [start_org(LATENCY) for _ in range(3)]
+    rate = median(50_000 / loaded(org, 50_000)["seconds"] for org in orgs)
     most = limits.SUB_CONCURRENCY * limits.RECORDS_PER_CALL / LATENCY
-    assert org.stats()["answers"].get("429", 0) == 0
+    org = orgs[-1]
+    assert all(one.stats()["answers"].get("429", 0) == 0 for one in orgs)
     record("load-rest", rate / most, f"{rate / most:.0%} ({rate:,.0f} of {most:,.0f} records/s)")
     sdk = measured(sdk_load, url=org.url, folder=str(org.db.parent), count=3_000).result
     theirs = sdk["records"] / sdk["seconds"]
