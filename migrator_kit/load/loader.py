@@ -7,9 +7,11 @@ circles come last.
 
 from __future__ import annotations
 
+import gc
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -78,12 +80,23 @@ def load(
     Raises LedgerError where another loader is at work, TargetError and BudgetExhausted where the
     load had to stop; calling it again goes on from there.
     """
-    with job.ledger.writing(f"{kind} {run_id}", run_id) as writer:
+    with job.ledger.writing(f"{kind} {run_id}", run_id) as writer, _whole_collections_rare():
         writer.bind_org(job.target.org_id)
         with running(job, writer, kind):
             if state is not None and "before" not in job.ledger.org_states(run_id):
                 writer.record_state("before", state(job))
             return _Loading(job, writer, in_flight, progress).all()
+
+
+@contextmanager
+def _whole_collections_rare() -> Iterator[None]:
+    """Let the collector walk all objects rarely: each time, all calls stand still for 0.1 s."""
+    usual = gc.get_threshold()
+    gc.set_threshold(usual[0], usual[1], 1_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 class _Loading:
