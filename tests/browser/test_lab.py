@@ -192,7 +192,10 @@ def test_from_the_sample_to_the_evidence(lab: Any, engagement: Engagement) -> No
     lab.find(".asking-box .ab-by").fill(ANALYST)
     lab.find(".asking-box .ab-act").click()
     desk.wait("sign-off", "done")
-    lab.shot("start-signed", ".asking-box")
+    # The page shows it without being run again: who signed instead of the box, and the open gate.
+    lab.find(".asking-box").wait_for(state="detached")
+    lab.find("tr:has(th:text-is('sign-off')):has(td:text-is('open'))").first.wait_for()
+    lab.shot("start-signed", ".finding.good:has-text('Signed off by')")
     assert read_seal(engagement).by == ANALYST
 
     for step in ("load", "reconcile"):
