@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 _CHUNK = 1 << 20
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -24,13 +25,11 @@ def write_archive(path: Path, members: Mapping[str, Path | bytes], comment: str)
     with zipfile.ZipFile(fresh, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         archive.comment = comment.encode("ascii")
         for name, content in members.items():
-            with archive.open(_entry(name), "w", force_zip64=True) as target:
-                if isinstance(content, bytes):
-                    target.write(content)
-                    continue
-                with content.open("rb") as source:
-                    while chunk := source.read(_CHUNK):
-                        target.write(chunk)
+            if isinstance(content, bytes):
+                _add(archive, name, BytesIO(content), len(content))
+                continue
+            with content.open("rb") as source:
+                _add(archive, name, source, content.stat().st_size)
     fresh.chmod(0o600)
     fresh.replace(path)
 
@@ -46,12 +45,8 @@ def altered_structure(path: Path, work: Path) -> str | None:
         with zipfile.ZipFile(again, "w", zipfile.ZIP_STORED, allowZip64=True) as copy:
             copy.comment = archive.comment
             for entry in entries:
-                with (
-                    archive.open(entry) as source,
-                    copy.open(_entry(entry.filename), "w", force_zip64=True) as target,
-                ):
-                    while chunk := source.read(_CHUNK):
-                        target.write(chunk)
+                with archive.open(entry) as source:
+                    _add(copy, entry.filename, source, entry.file_size)
         with zipfile.ZipFile(again) as copy:
             begins = [(entry.header_offset, entry.filename) for entry in copy.infolist()]
             begins.append((copy.start_dir, WHOLE))
@@ -65,11 +60,15 @@ def altered_structure(path: Path, work: Path) -> str | None:
     return WHOLE
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
+def _add(archive: zipfile.ZipFile, name: str, content: IO[bytes], size: int) -> None:
+    """Write one entry. Its size is told first: headers for large files differ among Pythons."""
     entry = zipfile.ZipInfo(name, _TIME)
     entry.create_system = 3
     entry.external_attr = 0o644 << 16
-    return entry
+    entry.file_size = size
+    with archive.open(entry, "w") as target:
+        while chunk := content.read(_CHUNK):
+            target.write(chunk)
 
 
 def _first_difference(one: BinaryIO, other: BinaryIO) -> int | None:
