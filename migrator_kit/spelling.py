@@ -18,6 +18,12 @@ def meant(name: str, known: Iterable[str]) -> str | None:
     return str(found[2]) if found else None
 
 
+def offer(name: str, known: Iterable[str]) -> str:
+    """Return the word that was meant as a sentence with a blank after it; empty where none is."""
+    word = meant(name, known)
+    return f"Did you mean {word!r}? " if word else ""
+
+
 def correction(name: str, known: Iterable[str]) -> str:
     """Return what to do about a wrong word, as the end of a sentence."""
     word = meant(name, known)

@@ -171,8 +171,6 @@ def page_of(
         where = [*where, f"{find.expression('Modified_Time')} > ?"]
         values = [*values, since]
     listing = _listing(call, where, values)
-    for name in {listing.sort_by, *(["Modified_Time"] if since is not None else [])} - {"id"}:
-        find.ensure_order(call.crm.store, module.api_name, name)
     rows = _rows(call, module, listing)
     more = len(rows) > listing.per_page
     rows = rows[: listing.per_page]
@@ -243,7 +241,10 @@ def _listing(call: Call, where: list[str], values: list[Any]) -> Listing:
 
 
 def _rows(call: Call, module: Module, listing: Listing) -> list[tuple[int, Any, dict[str, Any]]]:
-    key = "id" if listing.sort_by == "id" else find.expression(listing.sort_by)
+    key = "id"
+    if listing.sort_by != key:
+        find.ensure_order(call.crm.store, module.api_name, listing.sort_by)
+        key = find.expression(listing.sort_by)
     where, values = list(listing.where), list(listing.values)
     sign, order = ("<", "DESC") if listing.descending else (">", "ASC")
     offset = 0

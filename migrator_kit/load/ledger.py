@@ -96,15 +96,12 @@ class Ledger:
 
     def crosswalk(self, object_name: str) -> pd.DataFrame:
         """Return what landed of an object: `CROSSWALK` columns, one row for each source id."""
-        table = schema.crosswalk
-        return self._frame(
-            select(*(table.c[name] for name in CROSSWALK)).where(table.c.object == object_name)
-        )
+        return self.landed(*CROSSWALK, of=object_name)
 
     def landed(
         self, *columns: str, of: str | None = None, but: Status | None = None
     ) -> pd.DataFrame:
-        """Return columns of `STANDING` for what landed, of all objects or one, but for one state.
+        """Return what landed, of all objects or one, but for one state: `STANDING` or `columns`.
 
         All columns of millions of records take hundreds of megabytes: name those you need.
         """

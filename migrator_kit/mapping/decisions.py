@@ -24,7 +24,7 @@ from migrator_kit.mapping.model import Decision, Mapping
 from migrator_kit.mapping.objects import SnapshotTables, count_rows, opened, tables_of
 from migrator_kit.mapping.rule_tests import require_rule_tests
 from migrator_kit.mapping.values import undecided_records, value_counts
-from migrator_kit.spelling import meant
+from migrator_kit.spelling import offer
 
 OPENS_WITH = "migrator confirm DIR --by NAME --all"
 _NAMED = 8
@@ -169,10 +169,9 @@ def _row_named(name: str, mapping: Mapping, known: dict[str, Any]) -> str:
     for entry in mapping.not_moved:
         if name in entry.sources:
             return entry.sources[0]
-    near = meant(name, known)
     raise ParameterError(
         f"There is no mapping row {name!r}.",
-        hint=f"{f'Did you mean {near!r}? ' if near else ''}Rows are named Object.Field.",
+        hint=f"{offer(name, known)}Rows are named Object.Field.",
     )
 
 

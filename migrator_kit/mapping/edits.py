@@ -22,7 +22,7 @@ from migrator_kit.mapping.files import load_mapping
 from migrator_kit.mapping.model import FieldMapping, Mapping, ObjectMapping, rows_that_hold
 from migrator_kit.mapping.standard_fields import STANDARD_FIELDS
 from migrator_kit.mapping.transforms.choices import find_entry
-from migrator_kit.spelling import meant
+from migrator_kit.spelling import offer
 from migrator_kit.yamlfile import plain, round_trip
 
 
@@ -173,10 +173,9 @@ def find_row(mapping: Mapping, name: str) -> tuple[ObjectMapping, FieldMapping]:
             if f"{item.object}.{row.target}" == name:
                 return item, row
     known = [f"{item.object}.{row.target}" for item in mapping.objects for row in item.fields]
-    near = meant(name, known)
     raise ParameterError(
         f"There is no mapping row {name!r}.",
-        hint=f"{f'Did you mean {near!r}? ' if near else ''}Rows are named Object.Field.",
+        hint=f"{offer(name, known)}Rows are named Object.Field.",
     )
 
 

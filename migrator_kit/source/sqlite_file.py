@@ -69,10 +69,10 @@ class SqliteFile(Closing):
                 cursor.execute(sql, tuple(values) or None)
                 yield cursor
         except (Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise unreadable(self._path, error, table) from None
+            raise _unreadable(self._path, error, table) from None
 
 
-def unreadable(path: Path, error: Exception | None, table: str | None = None) -> SourceError:
+def _unreadable(path: Path, error: Exception | None, table: str | None = None) -> SourceError:
     """Return the error to raise where SQLite cannot read a file."""
     place = f"{path.name}, table {table}" if table else path.name
     said = str(error)
@@ -112,4 +112,4 @@ def _connect(path: Path) -> adbc.Connection:
             failure = error
         else:
             return connection
-    raise unreadable(path, failure) from None
+    raise _unreadable(path, failure) from None

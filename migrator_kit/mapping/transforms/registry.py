@@ -27,7 +27,7 @@ from migrator_kit.mapping.transforms.columns import (
     to_series,
     typed_array,
 )
-from migrator_kit.spelling import meant
+from migrator_kit.spelling import offer
 
 
 class Options(BaseModel):
@@ -136,11 +136,8 @@ def find(name: str) -> Transform:
     """Return a transform by name. Raises MappingError with the nearest known name."""
     if name in REGISTRY:
         return REGISTRY[name]
-    near = meant(name, REGISTRY)
-    hint = f"Did you mean {near!r}? " if near else ""
-    raise MappingError(
-        f"There is no transform {name!r}.", hint=f"{hint}Known: {', '.join(sorted(REGISTRY))}."
-    )
+    hint = f"{offer(name, REGISTRY)}Known: {', '.join(sorted(REGISTRY))}."
+    raise MappingError(f"There is no transform {name!r}.", hint=hint)
 
 
 def read_options(name: str, options: dict[str, Any], locale: Locale | None = None) -> Options:
